@@ -1,0 +1,20 @@
+"""The networks that estimate a mask, with conditioners inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..api import Component, hookimpl
+
+_HERE = "pse_plugins.backbones"
+
+
+@hookimpl
+def pse_backbones() -> Iterable[Component]:
+    """Offer the built-in backbones."""
+    yield Component("gru", f"{_HERE}.gru:Gru", "recurrent layers with a mask head; the cheapest to stream")
+    yield Component(
+        "transformer",
+        f"{_HERE}.transformer:Transformer",
+        "streaming self-attention encoder, conditioned decoder",
+    )

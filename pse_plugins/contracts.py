@@ -1,0 +1,346 @@
+"""What the interchangeable parts promise each other: shapes, units and state, said once.
+
+Letters used in every shape: ``B`` batch, ``S`` samples, ``T`` frames, ``F`` frequency bins, ``C`` channels
+of a hidden layer, ``Q`` enrolment utterances, ``N`` frames of an utterance, ``E`` width of a cue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .errors import ConfigError, nearest
+
+State = dict[str, Tensor]
+"""Streaming state: name -> tensor ``[B, *shape]``, passed in and out and never kept on a module."""
+
+VIEWS = (
+    "frames",
+    "utterances",
+    "utterances-mean",
+    "utterances-last",
+    "vector",
+    "vector-mean",
+    "vector-last",
+)
+"""The ways to read a `SpeakerCue`; see `SpeakerCue.view`."""
+
+
+@dataclass(frozen=True)
+class SpeakerCue:
+    """What a speaker encoder knows of the enrolled speaker: the one currency of encoders and conditioners.
+
+    Parameters
+    ----------
+    tokens : Tensor
+        Hidden states over time, ``[B, Q, N, E]``.
+    mask : Tensor
+        ``[B, Q, N]``, True where a token is valid; an absent utterance has none.
+    vectors : Tensor
+        The encoder's own embedding of each utterance, ``[B, Q, E']``.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    vectors: Tensor
+
+    def view(self, name: str) -> tuple[Tensor, Tensor]:
+        """Read the cue as a row of tokens.
+
+        Parameters
+        ----------
+        name : str
+            ``"frames"``: all utterances' valid frames, ``[B, Q N, E]``.
+            ``"utterances"``: the encoder's own embeddings, ``[B, Q, E']``.
+            ``"utterances-mean"``, ``"utterances-last"``: each utterance's tokens pooled by mean or by last
+            valid frame, ``[B, Q, E]``; pooling never mixes two utterances.
+            ``"vector"``, ``"vector-mean"``, ``"vector-last"``: the average of those over the utterances,
+            ``[B, 1, E' or E]``.
+
+        Returns
+        -------
+        tokens : Tensor
+            As above; what is masked is zero.
+        mask : Tensor
+            ``[B, rows]``, True where a token is valid.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such view.
+        """
+        if name not in VIEWS:
+            raise ConfigError(f"no cue view {name!r}{nearest(name, VIEWS)}; views: {', '.join(VIEWS)}")
+        if name == "frames":
+            mask = self.mask.flatten(1)
+            return self.tokens.flatten(1, 2).masked_fill(~mask.unsqueeze(-1), 0.0), mask
+        what, _, pooling = name.partition("-")
+        tokens, mask = self._pool(pooling), self.mask.any(-1)  # [B, Q, E], [B, Q]
+        tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0.0)
+        if what == "utterances":
+            return tokens, mask
+        count = mask.sum(1, keepdim=True).clamp(min=1).unsqueeze(-1)  # [B, 1, 1]
+        return tokens.sum(1, keepdim=True) / count, mask.any(1, keepdim=True)
+
+    def _pool(self, pooling: str) -> Tensor:
+        """Pool each utterance's tokens, ``[B, Q, E]``, or give the encoder's own embeddings for ``""``."""
+        if not pooling:
+            return self.vectors
+        if pooling == "mean":
+            kept = self.tokens.masked_fill(~self.mask.unsqueeze(-1), 0.0)
+            return kept.sum(2) / self.mask.sum(2, keepdim=True).clamp(min=1)
+        frames = torch.arange(self.mask.shape[2], device=self.mask.device)
+        last = (frames * self.mask).amax(2)  # [B, Q]
+        index = last[..., None, None].expand(-1, -1, 1, self.tokens.shape[-1])
+        return self.tokens.gather(2, index).squeeze(2)
+
+    def to(self, *args: torch.device | torch.dtype | str) -> SpeakerCue:
+        """Move to a device, or cast the floating-point parts, as `Tensor.to` does."""
+        mask = self.mask.to(self.tokens.to(*args).device)
+        return SpeakerCue(self.tokens.to(*args), mask, self.vectors.to(*args))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cue as a conditioner will use it: computed once per speaker, then read at every frame.
+
+    Parameters
+    ----------
+    tensors : dict
+        Name -> tensor with the batch first: projections, keys and values, gates.
+    losses : dict
+        Name -> scalar auxiliary loss to add in training (load balance, say).
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+    def part(self, prefix: str) -> Prepared:
+        """Give one conditioner's share of what `join` made."""
+        start = prefix + "."
+        return Prepared({k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)})
+
+    @staticmethod
+    def join(parts: Mapping[str, Prepared]) -> Prepared:
+        """Put several conditioners' preparations in one flat record, each name behind its prefix."""
+        tensors = {f"{p}.{k}": v for p, part in parts.items() for k, v in part.tensors.items()}
+        losses = {f"{p}.{k}": v for p, part in parts.items() for k, v in part.losses.items()}
+        return Prepared(tensors, losses)
+
+    def detach(self) -> Prepared:
+        """Cut the graph and drop the losses, for inference."""
+        return Prepared({k: v.detach() for k, v in self.tensors.items()})
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """One tensor of streaming state.
+
+    Parameters
+    ----------
+    name : str
+        Its key in `State`.
+    shape : tuple of int
+        Without the batch, which always comes first.
+    dtype : torch.dtype or None
+        None follows the features' type.
+    init : float
+        The value it starts with.
+    update : {"replace", "ring"}
+        ``"ring"``: a step of ``t`` frames drops the ``t`` oldest rows of the first axis and appends ``t``
+        new ones, so that a host can keep a ring buffer and ask only for the new rows.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype | None = None
+    init: float = 0.0
+    update: Literal["replace", "ring"] = "replace"
+
+
+class SpeakerEncoder(nn.Module):
+    """Enrolment audio in, `SpeakerCue` out.
+
+    An encoder with ``input = "waveform"`` is called as ``forward(waveforms [B, Q, S], lengths [B, Q])``,
+    lengths in samples at `sample_rate`; length 0 marks an absent utterance. One with ``input = "features"``
+    is called as ``forward(features [B, T, F], lengths [B])``, lengths in frames, and can also embed a signal
+    as it comes: ``step(features [B, t, F], state) -> (vector [B, E'], state)`` with `state_spec`.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Rate in Hz of the audio it reads.
+    cue_dim : int
+        Width ``E`` of its tokens.
+    vector_dim : int
+        Width ``E'`` of its vectors.
+    input : {"waveform", "features"}
+        What it reads.
+    frozen : bool
+        Whether its weights stay as they are; it is then always in evaluation mode and its cues are cached.
+    """
+
+    sample_rate: int = 16000
+    cue_dim: int
+    vector_dim: int
+    input: Literal["waveform", "features"] = "waveform"
+    frozen: bool = False
+
+    def view_dim(self, view: str) -> int:
+        """Width of a `SpeakerCue.view` of this encoder's cues."""
+        return self.vector_dim if view in ("utterances", "vector") else self.cue_dim
+
+    def train(self, mode: bool = True) -> SpeakerEncoder:
+        """Switch to training mode, unless the encoder is frozen."""
+        super().train(mode and not self.frozen)
+        return self
+
+    def freeze(self) -> SpeakerEncoder:
+        """Keep the weights as they are and stay in evaluation mode from now on."""
+        self.frozen = True
+        return self.requires_grad_(False).train(False)  # type: ignore[return-value]
+
+    def fingerprint(self) -> str:
+        """Give a short hash of class and weights: cues of another fingerprint must not be used."""
+        digest = hashlib.sha256(type(self).__name__.encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(value.detach().cpu().float().numpy()).tobytes())
+        return digest.hexdigest()[:16]
+
+
+class Conditioner(nn.Module):
+    """Steers hidden features by the speaker. Built as ``(dim, cue_dim)``; all else is a keyword.
+
+    It owns its residual and its normalisation, acts on each frame alone, and keeps no state.
+
+    Attributes
+    ----------
+    site : {"input", "after-attention"}
+        Where it prefers to stand: before a layer mixes over time, or after.
+    view : str
+        The `SpeakerCue.view` it reads; ``cue_dim`` is the width of that view.
+    """
+
+    site: Literal["input", "after-attention"] = "input"
+    view: str = "vector"
+
+    def prepare(self, cue: SpeakerCue) -> Prepared:
+        """Do the work that depends on the speaker only; once per speaker, batched and differentiable."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """Condition features ``[B, T, C]``; returns the same shape."""
+        raise NotImplementedError
+
+
+class MakeConditioner(Protocol):
+    """What a backbone is given to build its conditioners with, one a layer."""
+
+    def __call__(self, dim: int) -> Conditioner:
+        """Build a conditioner for ``dim`` channels."""
+
+
+class Backbone(nn.Module):
+    """Features and a prepared cue in, mask out. Built as ``(n_bins, make_conditioner, **options)``.
+
+    Attributes
+    ----------
+    output : str
+        What it estimates; ``"mask"`` is a real mask ``[B, T, F]`` in [0, 1].
+    lookahead_frames : int
+        Frames after ``t`` that the mask of frame ``t`` depends on. In streaming, the mask that comes out
+        with frame ``t`` is the mask of frame ``t - lookahead_frames``.
+    needs_cue : bool
+        False for a backbone without conditioners.
+    can_stream : bool
+        Whether `step` may be used.
+    """
+
+    output: str = "mask"
+    lookahead_frames: int = 0
+    needs_cue: bool = True
+    can_stream: bool = True
+
+    def prepare(self, cue: SpeakerCue | None) -> Prepared:
+        """Prepare the cue for every conditioner inside, keyed by the module's name."""
+        if cue is None:
+            return Prepared()
+        inside = {name: m for name, m in self.named_modules() if isinstance(m, Conditioner)}
+        return Prepared.join({name: m.prepare(cue) for name, m in inside.items()})
+
+    def forward(self, features: Tensor, prepared: Prepared) -> Tensor:
+        """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``."""
+        raise NotImplementedError
+
+    def state_spec(self) -> list[StateSpec]:
+        """List the tensors that `step` takes and returns."""
+        raise NotImplementedError
+
+    def step(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
+        """Estimate the mask of the next ``t`` frames, ``[B, t, F]``, for any ``t``; leaves ``state`` untouched."""
+        raise NotImplementedError
+
+
+def initial_state(specs: list[StateSpec], batch: int, like: Tensor) -> State:
+    """Make the state a stream starts from.
+
+    Parameters
+    ----------
+    specs : list of StateSpec
+        What the module declares.
+    batch : int
+        Number of parallel streams ``B``.
+    like : Tensor
+        Gives the device and, where a spec names none, the type.
+
+    Returns
+    -------
+    dict
+        Name -> tensor ``[B, *shape]``.
+    """
+    return {
+        s.name: torch.full((batch, *s.shape), s.init, dtype=s.dtype or like.dtype, device=like.device)
+        for s in specs
+    }
+
+
+class Loss(Protocol):
+    """A training loss: a callable without state of its own."""
+
+    def __call__(self, estimate: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
+        """Compare ``[B, S]`` with ``[B, S]``, lengths ``[B]`` in samples; one value an item, ``[B]``."""
+
+
+class Metric(Protocol):
+    """A score of one item, on NumPy arrays.
+
+    Attributes
+    ----------
+    unit : str
+        ``"dB"``, ``""``; shown in tables.
+    higher_is_better : bool
+        Its direction.
+    """
+
+    unit: str
+    higher_is_better: bool
+
+    def __call__(self, estimate: np.ndarray, target: np.ndarray, mixture: np.ndarray, rate: int) -> float:
+        """Score an estimate ``[S]``; NaN where the metric is not defined, never a made-up number."""
+
+
+class Recogniser(Protocol):
+    """A speech recogniser, for word error rates."""
+
+    def __call__(self, waveform: np.ndarray, rate: int) -> str:
+        """Transcribe a waveform ``[S]`` at a rate in Hz; words in upper case, separated by spaces."""
+
+
+Factory = Callable[..., object]

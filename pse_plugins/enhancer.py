@@ -1,0 +1,386 @@
+"""Join the parts: one function builds an enhancer from a configuration, for YAML recipes and bundles alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import audio, host
+from .contracts import Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
+from .errors import AudioError, ConfigError, nearest
+from .frontend import Frontend
+from .profile import Profile, assess
+from .stream import Stream
+
+DEFAULTS: dict[str, Any] = {
+    "sample_rate": 16000,
+    "frontend_options": {},
+    "speaker_encoder": "d-vector",
+    "speaker_encoder_options": {},
+    "conditioner": "film",
+    "conditioner_options": {},
+    "backbone": "gru",
+    "backbone_options": {},
+}
+"""What a configuration may say, and what it says where it is silent."""
+
+
+class Enhanced(NamedTuple):
+    """What the offline forward gives: estimate ``[B, S]``, mask ``[B, T, F]``, auxiliary losses by name."""
+
+    estimate: Tensor
+    mask: Tensor
+    losses: dict[str, Tensor]
+
+
+class Enhancer(nn.Module):
+    """Frontend, speaker encoder and backbone: audio and a cue in, the enrolled speaker's audio out.
+
+    A frozen encoder moves with the enhancer but is not one of its modules: it is neither trained nor saved in
+    checkpoints, and never leaves evaluation mode.
+
+    Parameters
+    ----------
+    frontend : Frontend
+    backbone : Backbone
+    speaker_encoder : SpeakerEncoder or None
+        None if the backbone needs no cue.
+    config : dict
+        What `build_enhancer` made it from.
+    """
+
+    def __init__(
+        self,
+        frontend: Frontend,
+        backbone: Backbone,
+        speaker_encoder: SpeakerEncoder | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.frontend, self.backbone = frontend, backbone
+        frozen = speaker_encoder is not None and speaker_encoder.frozen
+        self.trained_encoder = None if frozen else speaker_encoder
+        self._frozen_encoder = [speaker_encoder] if frozen and speaker_encoder is not None else []
+        self.config = dict(config or {})
+
+    @property
+    def speaker_encoder(self) -> SpeakerEncoder | None:
+        """The speaker encoder, frozen or not."""
+        return self._frozen_encoder[0] if self._frozen_encoder else self.trained_encoder
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of mixture and estimate."""
+        return self.frontend.sample_rate
+
+    @property
+    def needs_cue(self) -> bool:
+        """Whether somebody must be enrolled."""
+        return self.backbone.needs_cue
+
+    @property
+    def latency(self) -> int:
+        """Algorithmic latency in samples: synthesis frame and look-ahead."""
+        return self.frontend.latency + self.backbone.lookahead_frames * self.frontend.hop
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Enhancer:
+        for encoder in self._frozen_encoder:
+            encoder._apply(fn)
+        return super()._apply(fn, recurse)
+
+    def embed(self, enrolment: Tensor, lengths: Tensor) -> SpeakerCue:
+        """Encode enrolment utterances.
+
+        Parameters
+        ----------
+        enrolment : Tensor
+            ``[B, Q, S]`` at the encoder's rate.
+        lengths : Tensor
+            ``[B, Q]`` in samples; 0 for an absent utterance.
+
+        Returns
+        -------
+        SpeakerCue
+        """
+        encoder = self._encoder()
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not encoder.frozen):
+            if encoder.input == "waveform":
+                return encoder(enrolment, lengths)
+            features = self.frontend.features(self.frontend.analyse(enrolment.flatten(0, 1)))
+            cue = encoder(features, (lengths.flatten() // self.frontend.hop).long())
+            shape = tuple(lengths.shape)
+            return SpeakerCue(
+                *(part.squeeze(1).unflatten(0, shape) for part in (cue.tokens, cue.mask, cue.vectors))
+            )
+
+    def forward(
+        self,
+        mixture: Tensor,
+        cue: SpeakerCue | None = None,
+        enrolment: Tensor | None = None,
+        enrolment_lengths: Tensor | None = None,
+    ) -> Enhanced:
+        """Enhance whole signals.
+
+        Parameters
+        ----------
+        mixture : Tensor
+            ``[B, S]``.
+        cue : SpeakerCue or None
+            The speakers; or give `enrolment` ``[B, Q, S']`` and `enrolment_lengths` ``[B, Q]`` to encode here.
+
+        Returns
+        -------
+        Enhanced
+        """
+        if cue is None and enrolment is not None and enrolment_lengths is not None and self.needs_cue:
+            cue = self.embed(enrolment, enrolment_lengths)
+        prepared = self.prepare(cue)
+        ahead = self.backbone.lookahead_frames
+        spectrum = self.frontend.analyse(functional.pad(mixture, (0, ahead * self.frontend.hop)))
+        mask = self.backbone(self.frontend.features(spectrum), prepared).float()
+        kept = slice(0, spectrum.shape[1] - ahead)
+        estimate = self.frontend.synthesise(spectrum[:, kept] * mask[:, kept], mixture.shape[1])
+        return Enhanced(estimate, mask[:, kept], prepared.losses)
+
+    def prepare(self, cue: SpeakerCue | None) -> Prepared:
+        """Prepare a cue for the backbone, once per speaker.
+
+        Raises
+        ------
+        AudioError
+            If the enhancer needs somebody enrolled and there is no cue.
+        """
+        if self.needs_cue and cue is None:
+            raise AudioError(
+                "this model needs an enrolment of the target speaker; give 1 to 5 clips of their voice"
+            )
+        return self.backbone.prepare(cue if self.needs_cue else None)
+
+    def state_spec(self) -> list[StateSpec]:
+        """List the tensors of streaming state: the frontend's, the backbone's, and spectra waiting for look-ahead."""
+        waiting = StateSpec(
+            "waiting", (self.backbone.lookahead_frames, self.frontend.n_bins, 2), update="ring"
+        )
+        ahead = [waiting] if self.backbone.lookahead_frames else []
+        return self.frontend.state_spec() + ahead + self.backbone.state_spec()
+
+    def step(self, samples: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
+        """Enhance the next ``t`` hops: ``[B, t hop]`` in and out, ``latency - hop`` samples late."""
+        spectrum, state = self.frontend.analyse_step(samples, state)
+        mask, new = self.backbone.step(self.frontend.features(spectrum), prepared, state)
+        state = {**state, **new}
+        if "waiting" in state:
+            joined = torch.cat([state["waiting"], torch.view_as_real(spectrum)], dim=1)
+            state = {**state, "waiting": joined[:, spectrum.shape[1] :]}
+            spectrum = torch.view_as_complex(joined[:, : spectrum.shape[1]].contiguous())
+        return self.frontend.synthesise_step(spectrum * mask, state)
+
+    def enrol(self, clips: Sequence[np.ndarray], rate: int) -> Profile:
+        """Turn 1 to 5 clips of a speaker into a profile that can be kept.
+
+        Parameters
+        ----------
+        clips : sequence of ndarray
+            Each ``[S]``, of nobody but the target speaker.
+        rate : int
+            In Hz.
+
+        Returns
+        -------
+        Profile
+            With notes on clips that are short, noisy or clipped.
+
+        Raises
+        ------
+        AudioError
+            If there is no clip, or one is empty, silent, not finite or far too short.
+        """
+        encoder = self._encoder()
+        if not clips:
+            raise AudioError("no enrolment clip; give 1 to 5 clips of the target speaker's voice")
+        checked = [audio.check(clip, f"enrolment clip {i + 1}") for i, clip in enumerate(clips)]
+        notes = [f"clip {i + 1}: {note}" for i, clip in enumerate(checked) for note in assess(clip, rate)]
+        resampled = [torch.from_numpy(audio.resample(clip, rate, encoder.sample_rate)) for clip in checked]
+        lengths = torch.tensor([[len(clip) for clip in resampled]])
+        padded = nn.utils.rnn.pad_sequence(resampled, batch_first=True).unsqueeze(0)  # [1, Q, S]
+        device = self.frontend.analysis.device
+        was_training = self.training
+        with torch.inference_mode():
+            cue = self.eval().embed(padded.to(device), lengths.to(device)).to("cpu")
+        self.train(was_training)
+        return Profile(cue, encoder.fingerprint(), encoder.sample_rate, tuple(notes))
+
+    def enhance(
+        self, samples: np.ndarray, rate: int, enrolment: Profile | Sequence[np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Keep the enrolled speaker of a recording.
+
+        Parameters
+        ----------
+        samples : ndarray
+            The mixture ``[S]``.
+        rate : int
+            Its rate, and that of enrolment clips given as arrays, in Hz.
+        enrolment : Profile, sequence of ndarray or None
+            Who to keep: a profile, or 1 to 5 clips.
+
+        Returns
+        -------
+        ndarray
+            float32 ``[S]`` at the same rate and level.
+
+        Raises
+        ------
+        AudioError
+            If the audio cannot be used, or an enrolment is needed and missing.
+        """
+        mixture = audio.resample(audio.check(samples, "mixture"), rate, self.sample_rate)
+        profile = self._profile(enrolment, rate)
+        if self.backbone.can_stream:
+            stream = self.stream(profile, chunk_hops=64)
+            enhanced = np.concatenate([stream.feed(mixture), stream.flush()])
+        else:
+            enhanced = self._enhance_whole(mixture, profile)
+        back = audio.resample(enhanced, self.sample_rate, rate)
+        return np.pad(back, (0, max(0, len(samples) - len(back))))[: len(samples)]
+
+    def _enhance_whole(self, mixture: np.ndarray, profile: Profile | None) -> np.ndarray:
+        """Enhance in one forward: for backbones that cannot stream."""
+        device = self.frontend.analysis.device
+        cue = None if profile is None else profile.cue.to(device)
+        with torch.inference_mode():
+            estimate = self.eval()(torch.from_numpy(mixture).unsqueeze(0).to(device), cue).estimate
+        return estimate[0].cpu().numpy()
+
+    def stream(
+        self,
+        enrolment: Profile | Sequence[np.ndarray] | None = None,
+        rate: int | None = None,
+        chunk_hops: int = 1,
+    ) -> Stream:
+        """Start a stream for one speaker.
+
+        Parameters
+        ----------
+        enrolment : Profile, sequence of ndarray or None
+            Who to keep; clips at `rate`.
+        rate : int or None
+            Rate of enrolment clips in Hz; the model's when None.
+        chunk_hops : int
+            Hops executed at a time: 1 for live use, more for files.
+
+        Returns
+        -------
+        Stream
+            It takes and gives samples at the model's rate.
+        """
+        profile = self._profile(enrolment, rate or self.sample_rate)
+        return Stream(self, None if profile is None else profile.cue, chunk_hops)
+
+    def _profile(self, enrolment: Profile | Sequence[np.ndarray] | None, rate: int) -> Profile | None:
+        """Check a profile against this model's encoder, or make one of clips."""
+        if enrolment is None or not self.needs_cue:
+            return None
+        if not isinstance(enrolment, Profile):
+            return self.enrol(enrolment, rate)
+        enrolment.check(self._encoder().fingerprint())
+        return enrolment
+
+    def _encoder(self) -> SpeakerEncoder:
+        if self.speaker_encoder is None:
+            raise ConfigError("this model has no speaker encoder: it takes no enrolment")
+        return self.speaker_encoder
+
+
+def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
+    """Build an enhancer from a configuration; nothing is built before all names and options are known.
+
+    Parameters
+    ----------
+    config : mapping
+        Any of the keys of `DEFAULTS`: component names, and one options mapping each. ``conditioner: null``
+        makes a network that needs no enrolment.
+
+    Returns
+    -------
+    Enhancer
+        Its ``config`` holds every key, so that it can be built again.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or an option out of range.
+    ComponentError
+        If a component or one of its options is unknown.
+    """
+    for key in config:
+        if key not in DEFAULTS:
+            raise ConfigError(
+                f"enhancer: no key {key!r}{nearest(key, DEFAULTS)}; keys: {', '.join(DEFAULTS)}"
+            )
+    full = {key: _plain(config.get(key, default)) for key, default in DEFAULTS.items()}
+    for key in [key for key in DEFAULTS if key.endswith("_options")]:
+        full[key] = dict(full[key] or {})
+    rate = full["sample_rate"]
+    host.check_options(Frontend, {"sample_rate": rate, **full["frontend_options"]}, "frontend")
+    frontend = Frontend(rate, **full["frontend_options"])
+    backbone_factory, backbone = host.load("backbone", full["backbone"])
+    backbone_options = {"n_bins": frontend.n_bins, "make_conditioner": None, **full["backbone_options"]}
+    host.check_options(
+        backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
+    )
+    encoder = None
+    if full["conditioner"] is not None:
+        make, encoder = _conditioning(full, frontend)
+        backbone_options["make_conditioner"] = make
+    return Enhancer(frontend, backbone_factory(**backbone_options), encoder, full)
+
+
+def _conditioning(
+    config: dict[str, Any], frontend: Frontend
+) -> tuple[Callable[..., Conditioner], SpeakerEncoder]:
+    """Build the encoder, and what builds conditioners for it; all options are checked before either."""
+    if config["speaker_encoder"] is None:
+        raise ConfigError(
+            f"conditioner {config['conditioner']!r} needs a speaker_encoder; name one, or conditioner: null"
+        )
+    factory, component = host.load("conditioner", config["conditioner"])
+    options = config["conditioner_options"]
+    host.check_options(
+        factory, {"dim": 1, "cue_dim": 1, **options}, f"conditioner {component.name!r} ({component.provider})"
+    )
+    encoder_options = dict(config["speaker_encoder_options"])
+    encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
+    if (
+        encoder_options.get("input") == "features"
+        and "n_bins" in inspect.signature(encoder_factory).parameters
+    ):
+        encoder_options.setdefault("n_bins", frontend.n_bins)
+    encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
+    view = options.get("view") or _default_view(factory)
+    return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
+
+
+def _default_view(factory: Callable[..., Any]) -> str:
+    """Tell which view of the cue a conditioner reads unless told otherwise."""
+    parameter = inspect.signature(factory).parameters.get("view")
+    if parameter is not None and isinstance(parameter.default, str):
+        return parameter.default
+    return getattr(factory, "view", Conditioner.view)
+
+
+def _plain(value: Any) -> Any:
+    """Copy YAML's mappings and lists to plain ones that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,54 @@
+"""The errors a user can cause: each says what is wrong and what to do, in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PseError(Exception):
+    """A user's mistake. The command line prints its text, without a traceback, and exits with 2."""
+
+
+class ComponentError(PseError):
+    """An unknown component, an ambiguous name, or an option that a component does not take."""
+
+
+class ConfigError(PseError):
+    """A YAML or JSON setting that is unknown, unused, missing or out of range."""
+
+
+class AudioError(PseError):
+    """Audio that cannot be read or used: missing, empty, silent, not finite, too short."""
+
+
+class DataError(PseError):
+    """A corpus or manifest that cannot be used: missing folder, too few speakers, stale list."""
+
+
+class BundleError(PseError):
+    """A bundle, profile or checkpoint that is truncated, tampered with, too new, or another model's."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name a misspelt one may have meant.
+
+    Parameters
+    ----------
+    name : str
+        What the user wrote.
+    known : iterable of str
+        What would have been accepted.
+
+    Returns
+    -------
+    str
+        ``"; did you mean 'film'?"``, or an empty string when nothing is near.
+
+    Examples
+    --------
+    >>> nearest("flim", ["film", "concat"])
+    "; did you mean 'film'?"
+    """
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {match[0]!r}?" if match else ""
