@@ -216,7 +216,7 @@ class Enhancer(nn.Module):
         with torch.inference_mode():
             cue = self.eval().embed(padded.to(device), lengths.to(device)).to("cpu")
         self.train(was_training)
-        return Profile(cue, encoder.fingerprint(), encoder.sample_rate, tuple(notes))
+        return Profile(cue, encoder.fingerprint(), encoder.sample_rate, tuple(notes), self._encoder_name())
 
     def enhance(
         self, samples: np.ndarray, rate: int, enrolment: Profile | Sequence[np.ndarray] | None = None
@@ -291,8 +291,11 @@ class Enhancer(nn.Module):
             return None
         if not isinstance(enrolment, Profile):
             return self.enrol(enrolment, rate)
-        enrolment.check(self._encoder().fingerprint())
+        enrolment.check(self._encoder().fingerprint(), self._encoder_name())
         return enrolment
+
+    def _encoder_name(self) -> str:
+        return str(self.config.get("speaker_encoder") or type(self._encoder()).__name__)
 
     def _encoder(self) -> SpeakerEncoder:
         if self.speaker_encoder is None:

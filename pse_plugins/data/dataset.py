@@ -1,0 +1,113 @@
+"""Mixtures on the fly: item i of epoch e is the same on any machine, with any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ..errors import ConfigError, nearest
+from .augment import EnrolmentAugmentation
+from .law import Drawer, MixingLaw
+from .mixing import mix
+from .plan import Mixture
+from .pools import NoisePool, SpeechPool
+
+
+class MixtureDataset(Dataset[Mixture]):
+    """Map-style dataset of mixtures drawn by a `MixingLaw`.
+
+    Everything random about item ``i`` comes from one generator keyed on (seed, epoch, i).
+
+    Parameters
+    ----------
+    speech : SpeechPool
+        Target and competing voices.
+    noise : NoisePool or None
+        Ambient noises.
+    size : int
+        Items in an epoch.
+    seed : int
+        Another seed, other mixtures.
+    enrolment_augmentation : mapping or None
+        Options of `EnrolmentAugmentation`; None leaves enrolment clips as recorded.
+    **law
+        Options of `MixingLaw`: ``segment``, ``snr``, ``scenarios``, ``enrolments``, ...
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of range.
+    DataError
+        If there are too few usable speakers.
+    """
+
+    def __init__(
+        self,
+        speech: SpeechPool,
+        noise: NoisePool | None,
+        *,
+        size: int,
+        seed: int,
+        enrolment_augmentation: Mapping[str, Any] | None = None,
+        **law: Any,
+    ) -> None:
+        if size < 1 or seed < 0:
+            raise ConfigError(f"size {size} must be at least 1, and seed {seed} at least 0")
+        self.size, self.seed, self.speech, self.noise = size, seed, speech, noise
+        self.drawer = Drawer(make(MixingLaw, law), speech, noise)
+        augmentation = enrolment_augmentation
+        self.augmentation = None if augmentation is None else make(EnrolmentAugmentation, augmentation)
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # seen by workers that live on
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that items are drawn for."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other mixtures; call before an epoch's first item, in the main process."""
+        self._epoch.fill_(epoch)
+
+    @property
+    def law(self) -> MixingLaw:
+        """How mixtures are drawn."""
+        return self.drawer.law
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Mixture:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        epoch = self.epoch
+        rng = np.random.default_rng([self.seed, epoch, index])
+        plan = self.drawer.draw(rng, f"{self.seed}-{epoch}-{index}")
+        level = self.law.level_db
+        item = mix(plan, self.speech, self.noise, None if level is None else float(rng.uniform(*level)))
+        if self.augmentation is None:
+            return item
+        enrolment = [self.augmentation(clip, self.speech.enrolment_rate, rng) for clip in item.enrolment]
+        return replace(item, enrolment=enrolment, clips=[])
+
+
+def make(kind: type, options: Mapping[str, Any]) -> Any:
+    """Build a record of options; an unknown one is an error that names the known.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or of the wrong type.
+    """
+    known = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"no option {name!r} of {kind.__name__}{nearest(name, known)}; options: {', '.join(known)}")
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise ConfigError(f"{kind.__name__}: {error}; check the types of its options") from error

@@ -1,0 +1,131 @@
+"""From a plan to samples: cut the parts, set the levels, add."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import DataError
+from .activity import active_rms
+from .plan import Mixture, Part, Plan
+from .pools import NoisePool, SpeechPool
+
+
+def mix(
+    plan: Plan,
+    speech: SpeechPool,
+    noise: NoisePool | None,
+    level_db: float | None = None,
+) -> Mixture:
+    """Make a mixture at the plan's SNR.
+
+    The target keeps its level unless one is asked for; should the sum exceed full scale, all is made softer.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its interferers' gains are taken as levels relative to each other.
+    speech, noise : SpeechPool, NoisePool
+        Where the recordings are.
+    level_db : float or None
+        Wanted RMS level of the active target, in dB below full scale.
+
+    Returns
+    -------
+    Mixture
+        Its own plan has the gains that were used: `render` makes the same samples from it.
+    """
+    target = cut(plan.target, speech, noise)
+    others = [cut(part, speech, noise) for part in plan.interferers]
+    gains = _gains(plan, target, others, speech.rate, level_db)
+    wanted, mixture = _add(plan, target, others, gains)
+    peak = max(float(np.abs(mixture).max()), float(np.abs(wanted).max()))
+    if peak > 1:
+        gains = [float(np.float32(g * 0.999 / peak)) for g in gains]
+        wanted, mixture = _add(plan, target, others, gains)
+    parts = tuple(replace(part, gain=g) for part, g in zip(plan.interferers, gains[1:], strict=True))
+    plan = replace(plan, target=replace(plan.target, gain=gains[0]), interferers=parts)
+    return _item(plan, mixture, wanted, speech)
+
+
+def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
+    """Make the mixture of a plan whose gains are final, sample for sample the same every time."""
+    others = [cut(part, speech, noise) for part in plan.interferers]
+    gains = [plan.target.gain, *(part.gain for part in plan.interferers)]
+    wanted, mixture = _add(plan, cut(plan.target, speech, noise), others, gains)
+    return _item(plan, mixture, wanted, speech)
+
+
+def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
+    """Cut a part out of its recording, at its own level; float32 ``[part.length]``."""
+    if part.kind == "white":
+        return white(part.start, part.length)
+    if part.kind == "speech":
+        return speech.segment(part.id, part.start, part.length)
+    if noise is None:
+        raise DataError(f"noise {part.id!r} is wanted but no noise recordings were given; name the noise folder")
+    return noise.segment(part.id, part.start, part.length)
+
+
+def white(seed: int, length: int) -> np.ndarray:
+    """Make white noise of unit variance, nearly Gaussian, the same in every version of NumPy.
+
+    Four 16-bit numbers of the bit generator's raw stream add up to one sample.
+
+    Returns
+    -------
+    ndarray
+        float32 ``[length]``.
+    """
+    raw = np.random.PCG64(seed).random_raw(length).astype("<u8").view("<u2").reshape(length, 4)
+    return (raw.sum(1, dtype=np.int64) - 131070.0).astype(np.float32) / np.float32(65536 / np.sqrt(3))
+
+
+def _gains(
+    plan: Plan, target: np.ndarray, others: Sequence[np.ndarray], rate: int, level_db: float | None
+) -> list[float]:
+    """Find the factors of the target and of each interferer."""
+    level = active_rms(target, rate)
+    own = 1.0 if level_db is None or not level else 10 ** (level_db / 20) / level
+    relative = [part.gain / (active_rms(x, rate) or 1.0) for part, x in zip(plan.interferers, others, strict=True)]
+    if len(others) > 1:
+        summed = np.zeros_like(target)
+        for part, x, g in zip(plan.interferers, others, relative, strict=True):
+            summed[part.at : part.at + part.length] += np.float32(g) * x
+        together = active_rms(summed, rate) or 1.0
+    else:
+        together = plan.interferers[0].gain if others else 1.0
+    scale = own * level / together * 10 ** (-plan.snr / 20)
+    return [float(np.float32(g)) for g in (own, *(scale * r for r in relative))]
+
+
+def _add(
+    plan: Plan, target: np.ndarray, others: Sequence[np.ndarray], gains: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the parts up; always in this order, so that the sum is the same to the last bit."""
+    wanted = target if gains[0] == 1 else target * np.float32(gains[0])
+    mixture = wanted.copy()
+    for part, x, gain in zip(plan.interferers, others, gains[1:], strict=True):
+        mixture[part.at : part.at + part.length] += x * np.float32(gain)
+    return wanted, mixture
+
+
+def _item(plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool) -> Mixture:
+    """Put the item together."""
+    whole = plan.target.length == speech.recording(plan.target.id).samples.size
+    return Mixture(
+        id=plan.id,
+        mixture=mixture,
+        target=target,
+        scenario=plan.scenario,
+        snr=plan.snr,
+        speaker=plan.speaker,
+        enrolment=[speech.clip(ref) for ref in plan.clips],
+        clips=list(plan.clips),
+        wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips],
+        wrong_clips=list(plan.wrong_clips),
+        words=speech.source(plan.target.id).words if whole else "",
+        plan=plan,
+    )

@@ -1,0 +1,104 @@
+"""What a mixture is made of, as plain records: drawn at random in training, read from a file in tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from .pools import ClipRef
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sound in a mixture.
+
+    Parameters
+    ----------
+    kind : {"speech", "noise", "white"}
+        The pool it comes from; white noise is made, from the seed in ``start``.
+    id : str
+        The recording; empty for white noise.
+    start, length : int
+        The stretch of the recording, in samples at the mixture's rate.
+    at : int
+        Where in the mixture it begins, in samples.
+    gain : float
+        Linear factor.
+    """
+
+    kind: Literal["speech", "noise", "white"]
+    id: str
+    start: int
+    length: int
+    at: int = 0
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything needed to make one mixture again, bit by bit.
+
+    Parameters
+    ----------
+    id : str
+        Its name.
+    scenario : str
+        ``"ambient"``, ``"babble"``, ``"talkers"`` or ``"clean"``.
+    snr : float
+        Active target over active interference, in dB.
+    speaker : str
+        The target voice.
+    target : Part
+        Its length is the mixture's.
+    interferers : tuple of Part
+        Everything else.
+    clips, wrong_clips : tuple of ClipRef
+        Enrolment of the target, and of somebody else.
+    """
+
+    id: str
+    scenario: str
+    snr: float
+    speaker: str
+    target: Part
+    interferers: tuple[Part, ...]
+    clips: tuple[ClipRef, ...]
+    wrong_clips: tuple[ClipRef, ...]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One item: a mixture, what is wanted of it, and clips to know the wanted voice by.
+
+    Parameters
+    ----------
+    id, scenario, snr, speaker : str, str, float, str
+        As in `Plan`.
+    mixture, target : ndarray
+        float32 ``[S]`` at the pool's rate.
+    enrolment : list of ndarray
+        float32 ``[S']`` each, at the encoder's rate, silence removed.
+    clips : list of ClipRef
+        Where the enrolment comes from; empty when it was augmented, so that no cue of it is cached.
+    wrong_enrolment, wrong_clips : list
+        The same for somebody else's voice: in babble and among talkers, an interferer's own.
+    words : str
+        The transcript, where the target is a whole recording; else empty.
+    plan : Plan
+        With the gains that were used.
+    """
+
+    id: str
+    mixture: np.ndarray
+    target: np.ndarray
+    scenario: str
+    snr: float
+    speaker: str
+    enrolment: list[np.ndarray]
+    clips: list[ClipRef]
+    wrong_enrolment: list[np.ndarray]
+    wrong_clips: list[ClipRef]
+    words: str
+    plan: Plan

@@ -1,0 +1,238 @@
+"""Pools of recordings to mix: speech by speaker, and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..errors import ConfigError, DataError
+from .manifest import Utterance
+from .recordings import Recording, RecordingCache, decode, to_float
+
+GRID = 0.5
+"""Enrolment clips start on this grid and have its multiples as lengths, in seconds."""
+FADE = 0.05
+"""Cross-fade where a short noise is looped, in seconds."""
+
+
+@dataclass(frozen=True)
+class ClipRef:
+    """An enrolment clip: a stretch of a recording whose silence is removed, at the encoder's rate.
+
+    Parameters
+    ----------
+    utterance : str
+        Which recording of the pool.
+    start, length : int
+        In samples at the speaker encoder's rate, both multiples of half a second, so that the cues of a
+        recording are few and can be cached.
+    """
+
+    utterance: str
+    start: int
+    length: int
+
+
+class SpeechPool:
+    """Speech recordings by speaker, in memory.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        The recordings.
+    rate : int
+        Rate of the mixtures in Hz.
+    enrolment_rate : int or None
+        Rate of the speaker encoder in Hz; None for ``rate``.
+    speeds : sequence of float
+        Every speaker is there once for each speed. ``"84@0.9"`` is speaker 84 played at 0.9 times the
+        speed, resampled: lower, slower, another voice.
+    preload : bool
+        Decode everything now rather than when first wanted.
+    max_bytes : int or None
+        Memory to stay below.
+
+    Raises
+    ------
+    DataError
+        If there are no recordings.
+    ConfigError
+        If a rate or a speed is out of range.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        rate: int = 16000,
+        *,
+        enrolment_rate: int | None = None,
+        speeds: Sequence[float] = (1.0,),
+        preload: bool = False,
+        max_bytes: int | None = None,
+    ) -> None:
+        if not utterances:
+            raise DataError("the manifest lists no speech; check the data folder and prepare it again")
+        if not speeds or any(not 0.25 <= s <= 4 for s in speeds):
+            raise ConfigError(f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]")
+        self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
+        self._sources = {_at(u.id, s): (u, float(s)) for s in speeds for u in utterances}
+        self._speakers: dict[str, list[str]] = {}
+        self._base: dict[str, str] = {}
+        for id, (u, speed) in self._sources.items():
+            self._speakers.setdefault(_at(u.speaker, speed), []).append(id)
+            self._base[_at(u.speaker, speed)] = u.speaker
+        self._cache = RecordingCache(self._decode, max_bytes)
+        if preload:
+            self._cache.preload(self._sources)
+
+    def _decode(self, id: str) -> Recording:
+        utterance, speed = self._sources[id]
+        return decode(utterance, self.rate, self.enrolment_rate, speed)
+
+    @property
+    def speakers(self) -> list[str]:
+        """All voices, those made by speed included."""
+        return list(self._speakers)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by recordings, in bytes."""
+        return self._cache.held
+
+    def utterances(self, speaker: str) -> list[str]:
+        """List the recordings of a voice."""
+        return self._speakers[speaker]
+
+    def speaker(self, id: str) -> str:
+        """Say whose recording it is."""
+        utterance, speed = self._sources[id]
+        return _at(utterance.speaker, speed)
+
+    def person(self, speaker: str) -> str:
+        """Say which speaker of the corpus a voice is made from."""
+        return self._base[speaker]
+
+    def source(self, id: str) -> Utterance:
+        """Give the file behind a recording."""
+        return self._sources[id][0]
+
+    def recording(self, id: str) -> Recording:
+        """Give a recording, decoded if it was not yet.
+
+        Raises
+        ------
+        AudioError
+            If its file cannot be read.
+        """
+        return self._cache[id]
+
+    def segment(self, id: str, start: int, length: int) -> np.ndarray:
+        """Cut ``length`` samples from ``start`` out of a recording; float32 ``[length]`` at `rate`."""
+        return to_float(self._cache[id].samples[start : start + length])
+
+    def clip(self, ref: ClipRef) -> np.ndarray:
+        """Cut an enrolment clip; float32 ``[ref.length]`` at `enrolment_rate`, silence removed."""
+        recording = self._cache[ref.utterance]
+        return to_float(recording.voice_kept.cut(recording.voice, ref.start, ref.length))
+
+    def clip_grid(self, utterance: str, length: int) -> list[ClipRef]:
+        """List the clips of ``length`` samples (at `enrolment_rate`) that a recording has on the 0.5 s grid."""
+        step = round(GRID * self.enrolment_rate)
+        last = self._cache[utterance].voice_kept.length - length
+        return [ClipRef(utterance, start, length) for start in range(0, last + 1, step)]
+
+    def extent(self, ref: ClipRef) -> tuple[int, int]:
+        """Give the part of the recording that a clip came from, in samples at `rate`: first, and after the last.
+
+        At another encoder rate the resampling filter's reach, 20 ms, is counted in on both sides.
+        """
+        first, last = self._cache[ref.utterance].voice_kept.extent(ref.start, ref.length)
+        if self.enrolment_rate == self.rate:
+            return first, last
+        ratio, reach = self.rate / self.enrolment_rate, round(0.02 * self.rate)
+        return int(first * ratio) - reach, int(np.ceil(last * ratio)) + reach
+
+
+class NoisePool:
+    """Noise recordings in memory, each of which never ends.
+
+    Parameters
+    ----------
+    clips : sequence of Utterance
+        The recordings.
+    rate : int
+        Rate of the mixtures in Hz.
+    preload : bool
+        Decode everything now rather than when first wanted.
+    max_bytes : int or None
+        Memory to stay below.
+
+    Raises
+    ------
+    DataError
+        If there are no recordings.
+    """
+
+    def __init__(
+        self, clips: Sequence[Utterance], rate: int = 16000, *, preload: bool = False, max_bytes: int | None = None
+    ) -> None:
+        if not clips:
+            raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
+        self.rate = _rate(rate)
+        self._clips = {u.id: u for u in clips}
+        self._cache = RecordingCache(partial(self._decode), max_bytes)
+        self.ids = list(self._clips)
+        if preload:
+            self._cache.preload(self.ids)
+
+    def _decode(self, id: str) -> Recording:
+        return decode(self._clips[id], self.rate, self.rate)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by recordings, in bytes."""
+        return self._cache.held
+
+    def source(self, id: str) -> Utterance:
+        """Give the file behind a noise."""
+        return self._clips[id]
+
+    def period(self, id: str, length: int) -> int:
+        """How many different starts there are for a segment of ``length`` samples."""
+        size = self._cache[id].samples.size
+        return size - length + 1 if size >= length else size - self._fade(size)
+
+    def segment(self, id: str, start: int, length: int) -> np.ndarray:
+        """Cut a segment; float32 ``[length]``. A shorter noise is looped with a cross-fade, never padded."""
+        pcm = self._cache[id].samples
+        if pcm.size >= length:
+            return to_float(pcm[start : start + length])
+        loop = _loop(to_float(pcm), self._fade(pcm.size))
+        return np.take(loop, np.arange(start, start + length), mode="wrap")
+
+    def _fade(self, size: int) -> int:
+        """Length of the cross-fade in samples: 50 ms, or half of a very short noise."""
+        return min(round(FADE * self.rate), size // 2)
+
+
+def _loop(samples: np.ndarray, fade: int) -> np.ndarray:
+    """Fold the end of a noise over its beginning, at equal power, so that it can follow itself."""
+    loop = samples[: samples.size - fade].copy()
+    rise = np.sqrt(np.arange(fade, dtype=np.float32) / max(fade, 1))
+    loop[:fade] = loop[:fade] * rise + samples[samples.size - fade :] * np.sqrt(1 - rise**2)
+    return loop
+
+
+def _at(name: str, speed: float) -> str:
+    """Name a recording or speaker at a speed."""
+    return name if speed == 1 else f"{name}@{speed:g}"
+
+
+def _rate(rate: int) -> int:
+    """Check a sample rate in Hz."""
+    if not 2000 <= rate <= 192000:
+        raise ConfigError(f"a rate of {rate} Hz is out of range; use 2000 to 192000 Hz, such as 16000")
+    return rate

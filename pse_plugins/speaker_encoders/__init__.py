@@ -1,0 +1,15 @@
+"""What turns enrolment audio into a speaker cue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..api import Component, hookimpl
+
+_HERE = "pse_plugins.speaker_encoders"
+
+
+@hookimpl
+def pse_speaker_encoders() -> Iterable[Component]:
+    """Offer the built-in speaker encoders."""
+    yield Component("d-vector", f"{_HERE}.d_vector:DVector", "LSTM trained with GE2E; pretrained, frozen")
