@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from .audio import check as check_audio
 from .contracts import SpeakerCue
+from .data.activity import FRAME, energies
 from .errors import AudioError, BundleError
 
 VERSION = 1
@@ -170,7 +171,7 @@ def is_profile(path: str | Path) -> bool:
 def assess(clip: np.ndarray, rate: int) -> list[str]:
     """Judge an enrolment clip.
 
-    Speech is taken to be the 20 ms frames within 30 dB of the loud ones; the distance between loud frames
+    Speech is taken to be the 10 ms frames within 30 dB of the loud ones; the distance between loud frames
     (95th percentile) and quiet ones (10th) tells how noisy the clip is.
 
     Parameters
@@ -200,16 +201,16 @@ def assess(clip: np.ndarray, rate: int) -> list[str]:
     seconds = len(clip) / rate
     if seconds < _LEAST_SPEECH:
         raise AudioError(f"an enrolment clip of {seconds:.2f} s is too short; record at least 3 s of speech")
-    levels = _levels(clip, rate)
+    levels = 10 * np.log10(energies(clip, rate) + 1e-12)  # dBFS, a frame of 10 ms each
     loud = levels[levels > _SILENCE]
-    if len(loud) * 0.01 < _LEAST_SPEECH:
+    if len(loud) * FRAME < _LEAST_SPEECH:
         raise AudioError("an enrolment clip is silent; record at least 3 s of speech, louder than -70 dBFS")
     top, floor = np.percentile(loud, 95), np.percentile(levels, 10)
     if top - floor < _STEADY:
         raise AudioError(
             "an enrolment clip holds a steady sound and no speech; record at least 3 s of speech"
         )
-    speech = float(np.count_nonzero(levels > max(top - _SPEECH_RANGE, _SILENCE))) * 0.01
+    speech = float(np.count_nonzero(levels > max(top - _SPEECH_RANGE, _SILENCE))) * FRAME
     if speech < _LEAST_SPEECH:
         raise AudioError(f"an enrolment clip holds {speech:.2f} s of speech; record at least 3 s")
     notes = [f"only {speech:.1f} s of speech; 3 s or more is better"] if speech < _ENOUGH_SPEECH else []
@@ -223,13 +224,6 @@ def assess(clip: np.ndarray, rate: int) -> list[str]:
 def _pad(x: Tensor, frames: int) -> Tensor:
     """Lengthen the last axis to ``frames`` with zeros or False."""
     return functional.pad(x, (0, frames - x.shape[-1]))
-
-
-def _levels(clip: np.ndarray, rate: int) -> np.ndarray:
-    """Level of 20 ms frames every 10 ms, in dBFS ``[N]``."""
-    frame, hop = int(0.02 * rate), int(0.01 * rate)
-    frames = np.lib.stride_tricks.sliding_window_view(clip, frame)[::hop]
-    return 10 * np.log10(np.square(frames, dtype=np.float64).mean(axis=1) + 1e-12)
 
 
 def _clipped(clip: np.ndarray) -> bool:
