@@ -106,6 +106,10 @@ class SpeechPool:
         """List the recordings of a voice."""
         return self._speakers[speaker]
 
+    def knows(self, id: str) -> bool:
+        """Whether a recording is in the pool."""
+        return id in self._sources
+
     def speaker(self, id: str) -> str:
         """Say whose recording it is."""
         utterance, speed = self._sources[id]

@@ -1,0 +1,30 @@
+"""Speech and noise to train and test on: manifests, pools, mixtures drawn on the fly."""
+
+from __future__ import annotations
+
+from .batch import MixtureBatch, collate
+from .dataset import MixtureDataset
+from .law import SCENARIOS, MixingLaw
+from .manifest import Utterance, read_manifest, write_manifest
+from .plan import Mixture, Plan
+from .pools import ClipRef, NoisePool, SpeechPool
+from .sets import RecipeData, folder_sets, librispeech_sets
+
+__all__ = [
+    "SCENARIOS",
+    "ClipRef",
+    "Mixture",
+    "MixtureBatch",
+    "MixtureDataset",
+    "MixingLaw",
+    "NoisePool",
+    "Plan",
+    "RecipeData",
+    "SpeechPool",
+    "Utterance",
+    "collate",
+    "folder_sets",
+    "librispeech_sets",
+    "read_manifest",
+    "write_manifest",
+]

@@ -1,0 +1,142 @@
+"""Corpora on disk -> manifests: LibriSpeech, any folder of speakers, any folder of noise."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..errors import DataError
+from .manifest import Utterance, digest, inspect, is_fresh, mark_fresh, read_manifest, write_manifest
+
+SUFFIXES = (".flac", ".wav", ".ogg", ".mp3", ".opus")
+"""What counts as a recording."""
+
+_ESC = re.compile(r"(?P<fold>\d+)-(?P<source>\w+)-(?P<take>\w+)")  # fold-source-take(-class)
+
+
+def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Path) -> list[Utterance]:
+    """Describe one subset of LibriSpeech (or any corpus laid out as ``speaker/chapter/utterance``).
+
+    Parameters
+    ----------
+    data_folder : str or Path
+        The folder that holds ``train-clean-100``, ``test-other``, ...
+    subset : str
+        One of them.
+    manifest : str or Path
+        The JSON to write; made again when files came or went.
+
+    Returns
+    -------
+    list of Utterance
+        With transcripts where there are some.
+
+    Raises
+    ------
+    DataError
+        If the subset is missing or holds no recordings.
+    """
+    folder = Path(data_folder) / subset
+    if not folder.is_dir():
+        there = ", ".join(sorted(p.name for p in Path(data_folder).glob("*-*") if p.is_dir())) or "none"
+        raise DataError(f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder its parent folder")
+
+    def describe(path: Path) -> Utterance:
+        return inspect(path, Path(data_folder), path.stem, path.relative_to(folder).parts[0], words.get(path.stem, ""))
+
+    words = dict(line for file in sorted(folder.rglob("*.trans.txt")) for line in _transcripts(file))
+    return _prepare(folder, Path(data_folder), Path(manifest), describe)
+
+
+def prepare_speaker_folders(data_folder: str | Path, manifest: str | Path) -> list[Utterance]:
+    """Describe any folder with one folder a speaker, recordings anywhere below it.
+
+    A transcript may lie beside a recording as ``utterance.txt``. Errors and the rest as `prepare_librispeech`.
+    """
+    root = Path(data_folder)
+
+    def describe(path: Path) -> Utterance:
+        inside = path.relative_to(root)
+        if len(inside.parts) < 2:
+            raise DataError(f"{path}: lies in no speaker's folder; arrange recordings as speaker/utterance")
+        beside = path.with_suffix(".txt")
+        words = " ".join(beside.read_text("utf-8").split()) if beside.is_file() else ""
+        return inspect(path, root, "-".join(inside.with_suffix("").parts), inside.parts[0], words)
+
+    return _prepare(root, root, Path(manifest), describe)
+
+
+def prepare_noise(noise_folder: str | Path, manifest: str | Path) -> list[Utterance]:
+    """Describe a noise folder: MUSAN, ESC-10/50, FSD50K or any other.
+
+    The ``speaker`` of a noise is the source recording it was cut from, so that no source is in two sets: in the
+    names of ESC (``fold-source-take``) it is ``fold-source``; elsewhere each file is its own source.
+    Errors and the rest as `prepare_librispeech`.
+    """
+    root = Path(noise_folder)
+
+    def describe(path: Path) -> Utterance:
+        id = "-".join(path.relative_to(root).with_suffix("").parts)
+        esc = _ESC.match(path.stem)
+        return inspect(path, root, id, f"{esc['fold']}-{esc['source']}" if esc else id)
+
+    return _prepare(root, root, Path(manifest), describe)
+
+
+def choose_noise(
+    noises: Sequence[Utterance], folds: Sequence[int] | None = None, subfolders: Sequence[str] | None = None
+) -> list[Utterance]:
+    """Choose noises by ESC fold (the digit before the first ``-``) or by subfolder (MUSAN's ``free-sound``).
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
+    chosen = [n for n in noises if folds is None or n.path.name.split("-")[0] in {str(f) for f in folds}]
+    chosen = [n for n in chosen if subfolders is None or any(s in Path(n.relative).parts for s in subfolders)]
+    if not chosen:
+        raise DataError(f"no noise in folds {folds}, subfolders {subfolders}; check the noise folder and its choice")
+    return chosen
+
+
+def hold_out(items: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
+    """Split recordings in two by speaker (or noise source), the second with about ``share`` of them, at least one.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two.
+    """
+    sources = sorted({item.speaker for item in items})
+    if len(sources) < 2:
+        raise DataError(f"{len(sources)} source recordings cannot be split in two; add more")
+    held = set(random.Random(seed).sample(sources, max(1, round(share * len(sources)))))
+    return [i for i in items if i.speaker not in held], [i for i in items if i.speaker in held]
+
+
+def _prepare(
+    folder: Path, root: Path, manifest: Path, describe: Callable[[Path], Utterance]
+) -> list[Utterance]:
+    """Make a manifest of all recordings below a folder, unless there is a fresh one."""
+    files = sorted(_recordings(folder))
+    if not files:
+        raise DataError(f"{folder}: no recordings ({', '.join(SUFFIXES)}) below it; check the path")
+    key = digest([str(root.resolve()), *((f.relative_to(root).as_posix(), f.stat().st_size) for f in files)])
+    if not is_fresh([manifest], key):
+        write_manifest(manifest, map(describe, files))
+        mark_fresh([manifest], key)
+    return read_manifest(manifest, root)
+
+
+def _recordings(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+
+
+def _transcripts(file: Path) -> Iterable[tuple[str, str]]:
+    """Read LibriSpeech's ``id WORDS`` lines."""
+    for line in file.read_text("utf-8").splitlines():
+        id, _, words = line.partition(" ")
+        yield id, words.strip()

@@ -1,0 +1,143 @@
+"""Training, validation and test sets of a recipe, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .corpora import choose_noise, hold_out, prepare_librispeech, prepare_noise, prepare_speaker_folders
+from .dataset import MixtureDataset
+from .manifest import Utterance
+from .pools import NoisePool, SpeechPool
+from .split import TRAIN_CLEAN_100, speaker_split
+
+
+@dataclass(frozen=True)
+class RecipeData:
+    """What a recipe trains, validates and tests on; no speaker and no noise source is in two of them."""
+
+    train: MixtureDataset
+    valid: MixtureDataset
+    test: MixtureDataset
+
+
+def librispeech_sets(
+    *,
+    data_folder: str,
+    noise_folder: str,
+    save_folder: str,
+    train_subset: str = "train-clean-100",
+    test_subset: str = "test-other",
+    train_folds: Sequence[int] | None = (1, 2, 3, 4),
+    test_folds: Sequence[int] | None = (5,),
+    train_noises: Sequence[str] | None = None,
+    test_noises: Sequence[str] | None = None,
+    **options: Any,
+) -> RecipeData:
+    """Make the sets from LibriSpeech and a noise folder.
+
+    Training and validation speakers are those of the global split of ``train-clean-100``; the test speakers are
+    all of another subset, which no training touches.
+
+    Parameters
+    ----------
+    data_folder : str
+        Holds the subsets.
+    noise_folder : str
+        Holds the noise.
+    save_folder : str
+        Where the manifests are written.
+    train_subset, test_subset : str
+        Names of subsets.
+    train_folds, test_folds : sequence of int or None
+        ESC folds; None takes all.
+    train_noises, test_noises : sequence of str or None
+        Subfolders (MUSAN); None takes all.
+    **options
+        Of `mixture_sets`.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing or holds too little.
+    """
+    save = Path(save_folder)
+    speech = prepare_librispeech(data_folder, train_subset, save / f"{train_subset}.json")
+    split = speaker_split(speech, TRAIN_CLEAN_100 if train_subset == "train-clean-100" else None)
+    test = prepare_librispeech(data_folder, test_subset, save / f"{test_subset}.json")
+    noises = prepare_noise(noise_folder, save / "noise.json")
+    train_noise = choose_noise(noises, train_folds, train_noises)
+    test_noise = choose_noise(noises, test_folds, test_noises)
+    return mixture_sets(split["train"], split["valid"], test, train_noise, test_noise, **options)
+
+
+def folder_sets(
+    *, data_folder: str, noise_folder: str, save_folder: str, held_speakers: int = 20, held_noise: float = 0.2, **options: Any
+) -> RecipeData:
+    """Make the sets from any ``speaker/utterance`` folder and any noise folder; see `librispeech_sets`.
+
+    Parameters
+    ----------
+    held_speakers : int
+        Speakers held out for validation, and as many for test.
+    held_noise : float
+        Share of the noise sources held out for test.
+    """
+    save, seed = Path(save_folder), options.get("seed", 0)
+    split = speaker_split(prepare_speaker_folders(data_folder, save / "speech.json"), None, held_speakers, seed)
+    noises = prepare_noise(noise_folder, save / "noise.json")
+    train_noise, test_noise = hold_out(noises, held_noise, seed)
+    return mixture_sets(split["train"], split["valid"], split["test"], train_noise, test_noise, **options)
+
+
+def mixture_sets(
+    train: Sequence[Utterance],
+    valid: Sequence[Utterance],
+    test: Sequence[Utterance],
+    train_noise: Sequence[Utterance],
+    test_noise: Sequence[Utterance],
+    *,
+    rate: int = 16000,
+    enrolment_rate: int | None = None,
+    speeds: Sequence[float] = (1.0,),
+    epoch_size: int = 10000,
+    valid_size: int = 200,
+    test_size: int = 400,
+    seed: int = 0,
+    law: Mapping[str, Any] | None = None,
+    test_law: Mapping[str, Any] | None = None,
+    max_bytes: int | None = None,
+) -> RecipeData:
+    """Pool recordings and draw mixtures of them.
+
+    Parameters
+    ----------
+    train, valid, test, train_noise, test_noise : sequence of Utterance
+        A tenth of the sources in ``train_noise`` goes to validation.
+    rate, enrolment_rate : int
+        Of mixtures and of enrolment clips, in Hz.
+    speeds : sequence of float
+        Each training speaker is there once for each.
+    epoch_size, valid_size, test_size : int
+        Items.
+    seed : int
+        Of everything drawn.
+    law : mapping or None
+        Options of `MixtureDataset` for training.
+    test_law : mapping or None
+        The same for validation and test, over what ``law`` says; its level and enrolment augmentation are off.
+    max_bytes : int or None
+        Memory that the training speech may take.
+    """
+    fit_noise, valid_noise = hold_out(train_noise, 0.1, seed)
+    law = dict(law or {})
+    fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
+    rates = {"rate": rate, "enrolment_rate": enrolment_rate}
+    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)  # type: ignore[arg-type]
+    return RecipeData(
+        MixtureDataset(train_pool, NoisePool(fit_noise, rate), size=epoch_size, seed=seed, **law),
+        MixtureDataset(SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed),  # type: ignore[arg-type]
+        MixtureDataset(SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed),  # type: ignore[arg-type]
+    )

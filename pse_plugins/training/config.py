@@ -1,0 +1,132 @@
+"""Read a recipe's YAML strictly: what is unknown or unused is an error, not a shrug."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+
+from ..errors import ConfigError, PseError, nearest
+
+_REF = re.compile(r"!(?:ref|applyref|copy)[^\n]*")
+_NAME = re.compile(r"<([^<>.\[\]]+)[^<>]*>")
+
+
+def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
+    """Load a recipe.
+
+    Parameters
+    ----------
+    path : str or Path
+        A HyperPyYAML file.
+    overrides : str or mapping
+        What the command line says over it, as SpeechBrain's parser gives it.
+    used : iterable of str
+        The keys that the training reads; all others must serve some ``!ref`` in the file.
+
+    Returns
+    -------
+    dict
+        Name -> value, everything built.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or is not YAML, a key or override is unknown or unused, a placeholder is left.
+    """
+    path, used = Path(path), set(used)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such recipe; give a YAML file, such as hparams/gru.yaml")
+    given = _mapping(overrides)
+    try:
+        with path.open(encoding="utf-8") as file:
+            resolved = resolve_references(file, _overridable(given), overrides_must_match=False)
+        text = resolved.getvalue() if hasattr(resolved, "getvalue") else resolved.read()
+    except PseError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path}: {_one_line(error)}") from error
+    keys = _top_keys(text)
+    for key in given:
+        if key not in keys:
+            raise ConfigError(f"no setting --{key}{nearest(key, keys)}; {path.name} has: {', '.join(sorted(keys))}")
+    _check_used(path, keys, used)
+    _check_filled(path, text)
+    return _build(path, text)
+
+
+def _build(path: Path, text: str) -> dict[str, Any]:
+    """Build what the resolved YAML describes; a component's own error comes through as it is."""
+    try:
+        return dict(load_hyperpyyaml(io.StringIO(text)))
+    except PseError:
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, PseError):
+                raise cause from error
+            cause = cause.__cause__ or cause.__context__
+        raise ConfigError(f"{path}: {_one_line(error)}") from error
+
+
+def _mapping(overrides: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(overrides, Mapping):
+        return dict(overrides)
+    try:
+        return dict(_PlainLoader.load(overrides) or {})
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise ConfigError(f"the settings on the command line are not YAML: {_one_line(error)}") from error
+
+
+def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read ``None`` as YAML's null: as a string it would be a component of that name."""
+    return {key: None if value == "None" else value for key, value in given.items()}
+
+
+def _top_keys(text: str) -> list[str]:
+    return [str(key) for key in (_PlainLoader.load(text) or {})]
+
+
+def _check_used(path: Path, keys: Iterable[str], used: set[str]) -> None:
+    original = path.read_text("utf-8")
+    referred = {name for ref in _REF.findall(original) for name in _NAME.findall(ref)}
+    for key in keys:
+        if key not in used and key not in referred and not key.startswith("__"):
+            raise ConfigError(f"{path.name}: the key {key!r} is used by nothing{nearest(key, used)}; remove or mend it")
+
+
+def _check_filled(path: Path, text: str) -> None:
+    for line in text.splitlines():
+        if "!PLACEHOLDER" in line:
+            key = line.split(":")[0].strip()
+            raise ConfigError(f"{path.name}: {key} must be given; add --{key} VALUE")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads the structure of a HyperPyYAML text and builds nothing."""
+
+    @classmethod
+    def load(cls, text: str) -> Any:
+        """Parse a text."""
+        return yaml.load(text, Loader=cls)  # noqa: S506 - a SafeLoader
+
+
+def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)  # type: ignore[arg-type]
+
+
+_PlainLoader.add_multi_constructor("!", _plain)

@@ -1,0 +1,98 @@
+"""Cues of a frozen speaker encoder, computed once per recording."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..contracts import SpeakerCue, SpeakerEncoder
+from ..data import ClipRef, SpeechPool
+
+
+class CueBank:
+    """Remembers the cues of the clips on each recording's grid.
+
+    All clips of one length of one recording are encoded as one batch when the first of them is wanted. Their
+    values so depend on the recording only, not on which batches asked: a resumed run repeats them bit by bit.
+
+    Parameters
+    ----------
+    encoder : SpeakerEncoder
+        Frozen.
+    pools : sequence of SpeechPool
+        Where clips are cut from; the first that knows the recording is asked.
+    tokens : bool
+        Keep the tokens too (as float16), not only the vectors.
+    max_bytes : int
+        The least recently used recordings are forgotten beyond this.
+    """
+
+    def __init__(
+        self, encoder: SpeakerEncoder, pools: Sequence[SpeechPool], tokens: bool, max_bytes: int = 4 << 30
+    ) -> None:
+        self.encoder, self.pools, self.tokens, self.max_bytes = encoder, list(pools), tokens, max_bytes
+        self._kept: OrderedDict[tuple[str, int], tuple[dict[ClipRef, int], SpeakerCue]] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, clips: Sequence[Sequence[ClipRef]]) -> SpeakerCue:
+        """Look up a batch of speakers' clips.
+
+        Parameters
+        ----------
+        clips : sequence of sequence of ClipRef
+            ``B`` speakers with up to ``Q`` clips each.
+
+        Returns
+        -------
+        SpeakerCue
+            Tokens ``[B, Q, N, E]``, of one frame where they are not kept.
+        """
+        width = max(len(row) for row in clips)
+        found = [self._cue(ref) for row in clips for ref in row]
+        frames = max(cue.mask.shape[0] for cue in found)
+        tokens = found[0].tokens.new_zeros(len(clips), width, frames, found[0].tokens.shape[-1], dtype=torch.float32)
+        mask = torch.zeros(len(clips), width, frames, dtype=torch.bool, device=tokens.device)
+        vectors = torch.zeros(len(clips), width, found[0].vectors.shape[-1], device=tokens.device)
+        rest = iter(found)
+        for b, row in enumerate(clips):
+            for q, _ in enumerate(row):
+                cue = next(rest)
+                n = cue.mask.shape[0]
+                tokens[b, q, :n], mask[b, q, :n], vectors[b, q] = cue.tokens.float(), cue.mask, cue.vectors
+        return SpeakerCue(tokens, mask, vectors)
+
+    def _cue(self, ref: ClipRef) -> SpeakerCue:
+        """Give one clip's cue without batch and utterance axes."""
+        key = (ref.utterance, ref.length)
+        if key not in self._kept:
+            self._encode(key)
+        self._kept.move_to_end(key)
+        index, cues = self._kept[key]
+        i = index[ref]
+        return SpeakerCue(cues.tokens[i], cues.mask[i], cues.vectors[i])
+
+    def _encode(self, key: tuple[str, int]) -> None:
+        """Encode all clips of a recording."""
+        utterance, length = key
+        pool = next(p for p in self.pools if p.knows(utterance))
+        grid = pool.clip_grid(utterance, length)
+        device = next(iter([*self.encoder.parameters(), torch.zeros(0)])).device
+        clips = [torch.from_numpy(pool.clip(ref)) for ref in grid]
+        lengths = torch.tensor([[len(clip)] for clip in clips], device=device)
+        padded = nn.utils.rnn.pad_sequence(clips, batch_first=True).unsqueeze(1).to(device)  # [B, 1, S]
+        with torch.no_grad():
+            cue = self.encoder(padded, lengths)
+        kept = slice(None) if self.tokens else slice(0, 1)
+        cues = SpeakerCue(cue.tokens[:, 0, kept].half(), cue.mask[:, 0, kept], cue.vectors[:, 0])
+        self._kept[key] = ({ref: i for i, ref in enumerate(grid)}, cues)
+        self._bytes += _size(cues)
+        while self._bytes > self.max_bytes and len(self._kept) > 1:
+            _, (_, old) = self._kept.popitem(last=False)
+            self._bytes -= _size(old)
+
+
+def _size(cue: SpeakerCue) -> int:
+    return sum(x.numel() * x.element_size() for x in (cue.tokens, cue.mask, cue.vectors))

@@ -1,0 +1,223 @@
+"""What every recipe's ``train.py`` does: read, prepare, train, save a bundle, evaluate."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import speechbrain as sb
+import torch
+from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
+
+from .. import __version__, host
+from ..api import KINDS
+from ..contracts import Conditioner
+from ..data import RecipeData
+from ..data.manifest import digest
+from ..enhancer import DEFAULTS, Enhancer, build_enhancer
+from ..errors import ConfigError
+from .brain import PSEBrain
+from .checkpoints import AtomicCheckpointer, load_best
+from .config import load_recipe
+from .cues import CueBank
+from .schedule import Budget, Schedule
+
+logger = logging.getLogger(__name__)
+
+USED = (
+    *DEFAULTS,
+    *("seed", "output_folder", "data", "loss", "loss_options", "schedule", "opt_class", "cue_cache", "max_minutes"),
+    *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
+    *("max_grad_norm", "grad_accumulation_factor", "precision", "eval_precision", "ckpt_interval_minutes"),
+    *("ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
+)
+"""The keys of a recipe that training reads."""
+
+
+def run(argv: Sequence[str], after: Callable[[Enhancer, RecipeData, Path, dict[str, Any]], Any] | None = None) -> Enhancer:
+    """Train what a recipe's YAML describes.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        ``[recipe.yaml, --setting, value, ...]``: settings of the recipe and SpeechBrain's run options.
+    after : callable or None
+        Called with the trained enhancer, the data, the output folder and the settings; by default
+        `evaluate_after`, where the recipe says ``evaluate: True``.
+
+    Returns
+    -------
+    Enhancer
+        With the best weights by validation SI-SDR improvement.
+
+    Raises
+    ------
+    PseError
+        For any mistake in the recipe, the settings or the data.
+    """
+    recipe, run_opts, settings = _read(argv)
+    output = Path(settings["output_folder"])
+    if settings.get("threads"):
+        torch.set_num_threads(int(settings["threads"]))
+    torch.manual_seed(int(settings["seed"]))
+    enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
+    if if_main_process():
+        _record(recipe, argv, settings, enhancer, output)
+    ddp_barrier()
+    data = _data(settings["data"])
+    brain = _brain(enhancer, data, settings, run_opts, output)
+    counter = sb.utils.epoch_loop.EpochCounter(int(settings["number_of_epochs"]))
+    if brain.checkpointer is not None:
+        brain.checkpointer.add_recoverable("counter", counter)
+    loader = {"num_workers": int(settings.get("num_workers", 0))}
+    brain.fit(
+        counter,
+        data.train,
+        data.valid,
+        train_loader_kwargs={"batch_size": int(settings["batch_size"]), **loader},
+        valid_loader_kwargs={"batch_size": int(settings.get("valid_batch_size", 8))},
+    )
+    meta = load_best(output / "save", enhancer)
+    if if_main_process():
+        _save_bundle(enhancer, settings, output, meta)
+    ddp_barrier()
+    if after is not None:
+        after(enhancer, data, output, settings)
+    elif settings.get("evaluate"):
+        evaluate_after(enhancer, data, output, settings)
+    return enhancer
+
+
+def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings: dict[str, Any]) -> None:
+    """Write the fixed test list once, and score the enhancer on it."""
+    from ..data.lists import fixed_list
+    from ..evaluation import evaluate
+
+    if if_main_process():
+        fixed_list(data.test, output / "test.json")
+    ddp_barrier()
+    evaluate(enhancer, fixed_list(data.test, output / "test.json"), out=output / "evaluation", **(settings["evaluate"] or {}))
+
+
+def _read(argv: Sequence[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """Parse the command line, join the other ranks, and only then build what the YAML describes."""
+    if not argv or argv[0].startswith("-"):
+        raise ConfigError("the recipe comes first: train.py hparams/gru.yaml --data_folder DIR ...")
+    recipe, options, overrides = sb.parse_arguments(list(argv))
+    run_opts = options if isinstance(options, dict) else options.as_dict()
+    ddp_init_group(options)
+    settings = load_recipe(recipe, overrides, USED)
+    for key in ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class"):
+        if key not in settings:
+            raise ConfigError(f"{recipe}: lacks the key {key!r}; see the recipes' YAML for an example")
+    for key, least in (("number_of_epochs", 1), ("batch_size", 1), ("seed", 0)):
+        if not isinstance(settings[key], int) or settings[key] < least:
+            raise ConfigError(f"{key} must be a whole number of at least {least}, got {settings[key]!r}")
+    return Path(recipe), {"run_opts": options, **run_opts}, settings
+
+
+def _data(make: Callable[[], RecipeData]) -> RecipeData:
+    """Make the sets, the main process first: it writes the manifests that the others read."""
+    if not if_main_process():
+        ddp_barrier()
+        return make()
+    data = make()
+    ddp_barrier()
+    return data
+
+
+def _brain(
+    enhancer: Enhancer, data: RecipeData, settings: dict[str, Any], run_opts: dict[str, Any], output: Path
+) -> PSEBrain:
+    """Put the Brain together."""
+    world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+    batches = math.ceil(math.ceil(len(data.train) / world) / int(settings["batch_size"]))
+    accumulate = int(run_opts.get("grad_accumulation_factor") or settings.get("grad_accumulation_factor") or 1)
+    steps = math.ceil(batches / accumulate) * int(settings["number_of_epochs"])
+    minutes = settings.get("max_minutes")
+    budget = Budget(steps, None if minutes is None else float(minutes))
+    identity = {"same_model": digest(enhancer.config), "pse_plugins": __version__, "git": _git()}
+    checkpointer = AtomicCheckpointer(output / "save", {"enhancer": enhancer, "budget": budget}, identity)
+    return RecipeBrain(
+        enhancer,
+        loss=settings.get("loss", "si-sdr"),
+        loss_options=settings.get("loss_options"),
+        schedule=Schedule(**(settings.get("schedule") or {})),
+        budget=budget,
+        seed=int(settings["seed"]),
+        cue_bank=_bank(enhancer, data, settings),
+        opt_class=settings["opt_class"],
+        hparams=settings,
+        run_opts=run_opts["run_opts"],
+        checkpointer=checkpointer,
+    )
+
+
+def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> CueBank | None:
+    """Make a bank for a frozen encoder's cues, with tokens where a conditioner reads them."""
+    encoder = enhancer.speaker_encoder
+    if encoder is None or not encoder.frozen or not enhancer.needs_cue or not settings.get("cue_cache", True):
+        return None
+    views = {m.view for m in enhancer.modules() if isinstance(m, Conditioner)}
+    tokens = bool(views - {"vector", "utterances"})
+    return CueBank(encoder, [data.train.speech, data.valid.speech], tokens)
+
+
+class RecipeBrain(PSEBrain):
+    """Writes each epoch's scores to ``train_log.txt``, in SpeechBrain's form, and to ``history.json``."""
+
+    def on_scores(self, record: dict[str, float]) -> None:
+        """Log an epoch."""
+        folder = Path(self.hparams.output_folder)
+        train = f"epoch: {int(record['epoch'])}, minutes: {record['minutes']:.2f}, lr: {self._rate():.2e}"
+        valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in record.items() if k not in ("epoch", "minutes", "train_loss"))
+        with (folder / "train_log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{train} - train loss: {record['train_loss']:.3f} - {valid}\n")
+
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+
+def _record(recipe: Path, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path) -> None:
+    """Write down what is needed to run this again."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "recipe.yaml").write_text(recipe.read_text("utf-8"), "utf-8")
+    plain = {k: v for k, v in settings.items() if isinstance(v, str | int | float | bool | dict | list | type(None))}
+    about = {
+        "command": [Path(sys.argv[0]).name, *argv],
+        "seed": settings["seed"],
+        "git": _git(),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "speechbrain": sb.__version__,
+        "enhancer": enhancer.config,
+        "settings": plain,
+    }
+    (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
+    providers = {c.provider.replace(" ", "==") for kind in KINDS for c in host.get_host().components(kind)}
+    (output / "plugins.txt").write_text("\n".join(sorted(providers)) + "\n", "utf-8")
+
+
+def _save_bundle(enhancer: Enhancer, settings: dict[str, Any], output: Path, meta: dict[str, Any]) -> None:
+    from ..bundle import save
+
+    scores = {k: v for k, v in meta.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    save(enhancer, output / "bundle", licence=settings.get("licence", ""), training=scores, seed=settings["seed"])
+    logger.info("saved %s", output / "bundle")
+
+
+def _git() -> str:
+    """Give the commit that this code is at, ``+`` if it was changed since; empty outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
