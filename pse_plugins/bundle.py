@@ -210,6 +210,7 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "float16": half},
     }
     try:
+        config = json.loads(json.dumps(config))  # as it will be read
         config["sha256"] = _checksum(config)
         return (json.dumps(config, indent=2) + "\n").encode()
     except TypeError as error:
