@@ -13,7 +13,10 @@ def run(code):
 
 
 def test_importing_the_package_imports_no_torch():
-    assert run("import pse_plugins, sys; print('torch' in sys.modules, 'torchaudio' in sys.modules)") == "False False"
+    assert (
+        run("import pse_plugins, sys; print('torch' in sys.modules, 'torchaudio' in sys.modules)")
+        == "False False"
+    )
 
 
 def test_speechbrain_imports_and_resamples():
