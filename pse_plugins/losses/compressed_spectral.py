@@ -33,7 +33,12 @@ class CompressedSpectral:
     """
 
     def __init__(
-        self, power: float = 0.3, alpha: float = 0.5, frame: int = 512, hop: int = 128, level_db: float | None = -25.0
+        self,
+        power: float = 0.3,
+        alpha: float = 0.5,
+        frame: int = 512,
+        hop: int = 128,
+        level_db: float | None = -25.0,
     ) -> None:
         if not 0 < power <= 1 or not 0 <= alpha <= 1 or not 0 < hop <= frame:
             raise ConfigError(
@@ -48,7 +53,9 @@ class CompressedSpectral:
         estimate, target = estimate.float() * valid, target.float() * valid
         if self.level_db is not None:
             mean_square = target.square().sum(1, keepdim=True) / lengths.clamp(min=1).unsqueeze(1)
-            gain = 10 ** (self.level_db / 20) / mean_square.clamp(min=1e-8).sqrt()
+            gain = torch.where(
+                mean_square > 1e-8, 10 ** (self.level_db / 20) / mean_square.clamp(min=1e-8).sqrt(), 1.0
+            )
             estimate, target = estimate * gain, target * gain
         (e, e_unit), (s, s_unit) = self._compressed(estimate), self._compressed(target)  # [B, F, T]
         magnitude = (s - e).square()
