@@ -1,0 +1,128 @@
+"""The ``pse`` command: a table of subcommands, each in a module of its own that is imported when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ..errors import PseError
+
+COMMANDS = {
+    "demo": "Set up, train, evaluate and stream a small example, from nothing.",
+    "enhance": "Keep one speaker of recordings: files or folders.",
+    "stream": "Keep one speaker of live audio: raw PCM on stdin and stdout, or a file.",
+    "enrol": "Make a speaker's profile of 1 to 5 clips.",
+    "data": "Prepare corpora, or synthesise one.",
+    "train": "Train an enhancer from a recipe's YAML.",
+    "evaluate": "Score a model on fixed test lists, and write the report.",
+    "plugins": "List speaker encoders, conditioners, backbones, losses and metrics on offer.",
+    "doctor": "Check this installation and say how to mend it.",
+}
+"""Subcommand -> its line in the help. ``pse_plugins.cli.<name>`` has a ``command`` function or a typer ``app``."""
+
+DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+_UsageError: Any = typer.BadParameter.__base__
+_ClickException: Any = _UsageError.__base__
+
+
+class _Group(TyperGroup):
+    """Shows the table's lines, and imports only the command that is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else _command(name), rest
+
+
+def _command(name: str) -> Any:
+    """Import one subcommand."""
+    module = import_module(f"{__name__}.{name}")
+    if hasattr(module, "app"):
+        return typer.main.get_group(module.app)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(name, help=module.command.__doc__)(module.command)
+    return typer.main.get_command(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"pse-plugins {__version__}")
+        raise typer.Exit
+
+
+def _group() -> Any:
+    app = typer.Typer(cls=_Group, add_completion=False, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def pse(
+        version: bool = typer.Option(
+            False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ) -> None:
+        """Keep one enrolled speaker, remove everything else."""
+
+    group: Any = typer.main.get_group(app)
+    group.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+    return group
+
+
+def _say(message: str) -> None:
+    """Print one line on stderr, and the traceback before it if ``PSE_DEBUG=1``."""
+    if os.environ.get("PSE_DEBUG", "") not in ("", "0"):
+        traceback.print_exc()
+    typer.echo(f"pse: {' '.join(message.split())}", err=True)
+
+
+def _usage(error: Any) -> str:
+    """Say a mistake on the command line in one line."""
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "pse"
+    return f"{error.format_message().rstrip('.')} (see {path} --help)"
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        Without the program's name; None takes the process's.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 the user's mistake, 130 interrupted.
+    """
+    args = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        code = _group().main(args, prog_name="pse", standalone_mode=False)
+    except PseError as error:
+        _say(str(error))
+        return MISTAKE
+    except _ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            _say(_usage(error))
+        return MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        _say(f"{type(error).__name__}: {error} (PSE_DEBUG=1 shows where)")
+        return FAILED
+    if code == INTERRUPTED:
+        _say("interrupted; what was finished is kept")
+    return code if isinstance(code, int) else DONE
+
+
+def main() -> None:
+    """Run the process's command line and exit."""
+    sys.exit(run())

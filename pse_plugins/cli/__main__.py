@@ -1,0 +1,5 @@
+"""``python -m pse_plugins.cli``: the same as ``pse``."""
+
+from . import main
+
+main()

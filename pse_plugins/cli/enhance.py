@@ -1,0 +1,74 @@
+"""``pse enhance``: files in, files of the same rate, level, length and channels out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._speaker import Device, Enrol, Model, enrol_speaker, load_model, remark
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ..enhancer import Enhancer
+    from ..profile import Profile
+
+
+def command(
+    inputs: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
+    out: Annotated[Path, typer.Option("--out", help="A file for one input, a folder for more.")],
+    enrol: Enrol = None,
+    model: Model = None,
+    device: Device = "cpu",
+) -> int:
+    """Keep the enrolled speaker of recordings of any length, rate, format and number of channels.
+
+    Each channel is enhanced on its own. A file that cannot be used does not stop the others.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..errors import PseError
+    from ._files import pair_up
+
+    pairs = pair_up(inputs, out)
+    enhancer = load_model(model, device)
+    profile = enrol_speaker(enhancer, enrol or [])
+    failed = 0
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        for source, target in pairs:
+            try:
+                _enhance(enhancer, profile, source, target, progress)
+            except PseError as error:
+                if len(pairs) == 1:
+                    raise
+                failed += 1
+                remark(str(error))
+    if failed:
+        remark(f"{failed} of {len(pairs)} files could not be enhanced; the others are in {out}")
+    return 2 if failed else 0
+
+
+def _enhance(
+    enhancer: Enhancer, profile: Profile | None, source: Path, target: Path, progress: Progress
+) -> None:
+    """Enhance one file, and say what was odd about it."""
+    from ._files import pass_file
+
+    task = progress.add_task(source.name)
+    seen = pass_file(
+        enhancer,
+        profile,
+        source,
+        target,
+        advance=lambda done, total: progress.update(task, completed=done, total=total),
+    )
+    progress.remove_task(task)
+    remark(f"wrote {target}: {seen.seconds:.1f} s of audio in {seen.busy:.1f} s")
+    if seen.peak == 0:
+        remark(f"{source}: holds nothing but silence, and so does the result")
+    if seen.clipped:
+        remark(f"{target}: {seen.clipped} samples were too loud for the file and are clipped")
