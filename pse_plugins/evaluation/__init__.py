@@ -1,0 +1,8 @@
+"""Score enhancers on fixed lists, and report what came out."""
+
+from __future__ import annotations
+
+from .results import Results
+from .scoring import evaluate
+
+__all__ = ["Results", "evaluate"]
