@@ -118,8 +118,7 @@ class BlockReader:
             raise AudioError(f"{self.path}: holds no samples; record it again")
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """Give the samples from the start, float32 ``[size, C]``; the last block may be shorter."""
-        self._file.seek(0)
+        """Give the samples, float32 ``[size, C]``, once; the last block may be shorter."""
         done = 0
         while done < self.frames:
             try:
@@ -235,7 +234,7 @@ class ResampledStream:
     Attributes
     ----------
     held : int
-        The most samples, at `rate`, that were in but not yet out after a block: the delay a listener gets.
+        The most samples, at `rate`, that were in and not yet out when a block came: the delay a listener gets.
     """
 
     def __init__(self, inner: BlockProcessor, rate: int, inner_rate: int) -> None:
@@ -251,12 +250,12 @@ class ResampledStream:
         """Take samples ``[n]`` and give those that are ready, float32."""
         block = np.ascontiguousarray(block, dtype=np.float32)
         self._taken += len(block)
+        self.held = max(self.held, self._taken - self._given)
         inside = block if self._same else self._down.resample_chunk(block)
         out = self._inner.feed(inside)
         ready = self._count(
             out if self._same else self._up.resample_chunk(np.ascontiguousarray(out, np.float32))
         )
-        self.held = max(self.held, self._taken - self._given)
         return ready
 
     def flush(self) -> np.ndarray:

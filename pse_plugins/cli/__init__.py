@@ -42,12 +42,13 @@ class _Group(TyperGroup):
 
 
 def _command(name: str) -> Any:
-    """Import one subcommand."""
+    """Import one subcommand; a module's ``CONTEXT`` tells how to read unknown options."""
     module = import_module(f"{__name__}.{name}")
     if hasattr(module, "app"):
         return typer.main.get_group(module.app)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name, help=module.command.__doc__)(module.command)
+    settings = getattr(module, "CONTEXT", None)
+    app.command(name, help=module.command.__doc__, context_settings=settings)(module.command)
     return typer.main.get_command(app)
 
 

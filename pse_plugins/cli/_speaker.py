@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,7 +55,7 @@ def load_model(model: Path | None, device: str) -> Enhancer:
     except (
         Exception
     ) as error:  # torch has no common type for a device that is misspelt, missing or not built in
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = shorten(str(error) or type(error).__name__, 80)
         raise ConfigError(f"no device {device!r} here ({reason}); use --device cpu") from error
 
 

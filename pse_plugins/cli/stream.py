@@ -131,9 +131,7 @@ def _stream_file(
     typer.echo(
         f"algorithmic latency  {1000 * live.latency / enhancer.sample_rate:.1f} ms ({live.latency} samples)"
     )
-    typer.echo(
-        f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out, resampling included"
-    )
+    typer.echo(f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out")
     typer.echo(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
     if channels == 1:
         samples, _ = read(file, frames=compared)
