@@ -31,6 +31,8 @@ _SAMPLE_BY_SAMPLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 _FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III")
 
+_PIECE = 2**19  # samples
+
 SUFFIXES = tuple(_FAMILIES)
 """File names that are taken for audio, and that can be written."""
 
@@ -119,20 +121,26 @@ class BlockReader:
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """Give the samples, float32 ``[size, C]``, once; the last block may be shorter."""
+        for piece in self._pieces(max(size, _PIECE // size * size)):
+            for start in range(0, len(piece), size):
+                yield piece[start : start + size]
+
+    def _pieces(self, size: int) -> Iterator[np.ndarray]:
+        """Read in large pieces: soundfile seeks after each, which costs, and which MP3 decoders complain about."""
         done = 0
         while done < self.frames:
             try:
-                block = self._file.read(min(size, self.frames - done), dtype="float32", always_2d=True)
+                piece = self._file.read(min(size, self.frames - done), dtype="float32", always_2d=True)
             except (soundfile.SoundFileError, RuntimeError) as error:
                 raise AudioError(
                     f"{self.path}: damaged after {done} samples ({error}); get it again"
                 ) from error
-            if len(block) == 0:
+            if len(piece) == 0:
                 raise AudioError(f"{self.path}: ends after {done} of {self.frames} samples; get it again")
-            if not np.isfinite(block).all():
+            if not np.isfinite(piece).all():
                 raise AudioError(f"{self.path}: holds NaN or infinite samples; repair it or record it again")
-            done += len(block)
-            yield block  # [n, C]
+            done += len(piece)
+            yield piece  # [n, C]
 
     def close(self) -> None:
         """Close the file."""

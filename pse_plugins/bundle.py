@@ -26,6 +26,7 @@ from . import host
 from .api import API_VERSION
 from .enhancer import Enhancer, build_enhancer
 from .errors import BundleError
+from .resources import share
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused."""
@@ -167,10 +168,9 @@ def find_model(bundle: str | Path | None = None) -> Path:
         if not Path(chosen).is_dir():
             raise BundleError(f"{chosen}: no such bundle folder; check --model or PSE_MODEL")
         return Path(chosen)
-    package = Path(__file__).parent
-    for folder in (package / "_share" / "models" / "default", package.parent / "models" / "default"):
-        if (folder / CONFIG).is_file():
-            return folder
+    shipped = share("models") / "default"
+    if (shipped / CONFIG).is_file():
+        return shipped
     raise BundleError("no model: run `pse demo` to make one, or name a bundle with --model or PSE_MODEL")
 
 

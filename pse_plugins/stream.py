@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +10,6 @@ import torch
 from .audio import check
 from .contracts import SpeakerCue, initial_state
 from .errors import ConfigError
-
-if TYPE_CHECKING:
-    from .enhancer import Enhancer
 
 
 class Stream:
@@ -42,7 +39,7 @@ class Stream:
         If the backbone cannot stream or ``chunk_hops`` is not positive.
     """
 
-    def __init__(self, enhancer: Enhancer, cue: SpeakerCue | None, chunk_hops: int = 1) -> None:
+    def __init__(self, enhancer: Any, cue: SpeakerCue | None, chunk_hops: int = 1) -> None:
         if not enhancer.backbone.can_stream:
             name = enhancer.config.get("backbone", type(enhancer.backbone).__name__)
             raise ConfigError(f"backbone {name!r} cannot stream; use `pse enhance`, or a model that streams")

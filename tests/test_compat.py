@@ -33,7 +33,8 @@ print(y.shape[1], compat.state() in ('native', 'stub'))
 FAKE = """
 import sys, types, pathlib, tempfile
 folder = pathlib.Path(tempfile.mkdtemp()); package = folder / "torchaudio"; package.mkdir()
-(package / "__init__.py").write_text("from . import _extension, functional\\nOK = _extension._IS_TORCHAUDIO_EXT_AVAILABLE")
+source = "from . import _extension, functional\\nOK = _extension._IS_TORCHAUDIO_EXT_AVAILABLE"
+(package / "__init__.py").write_text(source)
 (package / "functional.py").write_text("")
 (package / "_extension.py").write_text({body!r})
 sys.path.insert(0, str(folder))

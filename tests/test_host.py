@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -117,7 +118,9 @@ def test_a_factory_that_cannot_be_imported_says_who(install):
 def test_a_built_in_room_loads_unchanged_as_a_third_party_package(install, tmp_path):
     room = get_host().load(get_host().find("conditioner", "film")).__module__.rsplit(".", 1)[0]
     source = sys.modules[room].__file__
-    body = open(source).read().replace("from ..api", "from pse_plugins.api").replace("__name__", "__name__")
+    body = (
+        Path(source).read_text().replace("from ..api", "from pse_plugins.api").replace("__name__", "__name__")
+    )
     install("pse-fake-room", body)
     assert "pse-fake-room 0.1" in {c.provider for c in Host().components("conditioner")}
 

@@ -14,10 +14,10 @@ from .sets import RecipeData, folder_sets, librispeech_sets
 __all__ = [
     "SCENARIOS",
     "ClipRef",
+    "MixingLaw",
     "Mixture",
     "MixtureBatch",
     "MixtureDataset",
-    "MixingLaw",
     "NoisePool",
     "Plan",
     "RecipeData",

@@ -48,9 +48,11 @@ class EnrolmentAugmentation:
         if self.tilt is not None:
             clip = np.asarray(lfilter([1.0, rng.uniform(-self.tilt, self.tilt)], [1.0], clip), np.float32)
         if self.snr is not None:
-            deviation = active_rms(clip, rate) * 10 ** (-rng.uniform(*self.snr) / 20)
+            deviation = active_rms(clip, rate) * 10 ** (-rng.uniform(self.snr[0], self.snr[1]) / 20)
             clip = clip + np.float32(deviation) * rng.standard_normal(clip.size, np.float32)
         if self.level_db is not None:
-            clip = clip * np.float32(10 ** (rng.uniform(*self.level_db) / 20) / (active_rms(clip, rate) or 1.0))
+            clip = clip * np.float32(
+                10 ** (rng.uniform(self.level_db[0], self.level_db[1]) / 20) / (active_rms(clip, rate) or 1.0)
+            )
         peak = float(np.abs(clip).max())
         return clip / np.float32(peak) if peak > 1 else clip

@@ -51,7 +51,9 @@ class MixtureBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> MixtureBatch:
         """Move the tensors to a device."""
-        return replace(self, **{k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()})
+        return replace(
+            self, **{k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()}
+        )
 
     def pin_memory(self) -> MixtureBatch:
         """Move the tensors to pinned memory; a DataLoader calls this."""

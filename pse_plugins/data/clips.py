@@ -31,7 +31,9 @@ def clip_lengths(seconds: float, rate: int) -> list[int]:
     [2500, 2000, 1500, 1000]
     """
     if seconds < LADDER[-1] or seconds % GRID:
-        raise ConfigError(f"enrolment_seconds {seconds} must be a multiple of {GRID} and at least {LADDER[-1]}")
+        raise ConfigError(
+            f"enrolment_seconds {seconds} must be a multiple of {GRID} and at least {LADDER[-1]}"
+        )
     return [round(s * rate) for s in (seconds, *(s for s in LADDER if s < seconds))]
 
 

@@ -41,10 +41,14 @@ def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Pa
     folder = Path(data_folder) / subset
     if not folder.is_dir():
         there = ", ".join(sorted(p.name for p in Path(data_folder).glob("*-*") if p.is_dir())) or "none"
-        raise DataError(f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder its parent folder")
+        raise DataError(
+            f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder its parent folder"
+        )
 
     def describe(path: Path) -> Utterance:
-        return inspect(path, Path(data_folder), path.stem, path.relative_to(folder).parts[0], words.get(path.stem, ""))
+        return inspect(
+            path, Path(data_folder), path.stem, path.relative_to(folder).parts[0], words.get(path.stem, "")
+        )
 
     words = dict(line for file in sorted(folder.rglob("*.trans.txt")) for line in _transcripts(file))
     return _prepare(folder, Path(data_folder), Path(manifest), describe)
@@ -98,7 +102,9 @@ def choose_noise(
     chosen = [n for n in noises if folds is None or n.path.name.split("-")[0] in {str(f) for f in folds}]
     chosen = [n for n in chosen if subfolders is None or any(s in Path(n.relative).parts for s in subfolders)]
     if not chosen:
-        raise DataError(f"no noise in folds {folds}, subfolders {subfolders}; check the noise folder and its choice")
+        raise DataError(
+            f"no noise in folds {folds}, subfolders {subfolders}; check the noise folder and its choice"
+        )
     return chosen
 
 

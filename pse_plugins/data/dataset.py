@@ -88,7 +88,9 @@ class MixtureDataset(Dataset[Mixture]):
         rng = np.random.default_rng([self.seed, epoch, index])
         plan = self.drawer.draw(rng, f"{self.seed}-{epoch}-{index}")
         level = self.law.level_db
-        item = mix(plan, self.speech, self.noise, None if level is None else float(rng.uniform(*level)))
+        item = mix(
+            plan, self.speech, self.noise, None if level is None else float(rng.uniform(level[0], level[1]))
+        )
         if self.augmentation is None:
             return item
         enrolment = [self.augmentation(clip, self.speech.enrolment_rate, rng) for clip in item.enrolment]
@@ -106,7 +108,8 @@ def make(kind: type, options: Mapping[str, Any]) -> Any:
     known = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
     for name in options:
         if name not in known:
-            raise ConfigError(f"no option {name!r} of {kind.__name__}{nearest(name, known)}; options: {', '.join(known)}")
+            options_known = f"{nearest(name, known)}; options: {', '.join(known)}"
+            raise ConfigError(f"no option {name!r} of {kind.__name__}{options_known}")
     try:
         return kind(**options)
     except TypeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ from scipy.signal import lfilter
 
 from .. import audio
 from ..errors import ConfigError, DataError
-from .manifest import digest, is_fresh, mark_fresh, write_json
+from .manifest import digest, is_fresh, mark_fresh, read_json, write_json
 
 ACCENTS = {
     "america": "en-us",
     "newyork": "en-us-nyc",
-    "britain": "en-gb",
+    "britain": "en",
     "received": "en-gb-x-rp",
     "lancaster": "en-gb-x-gbclan",
     "midlands": "en-gb-x-gbcwmd",
@@ -29,6 +30,7 @@ ACCENTS = {
 }
 """Our short name -> eSpeak's language."""
 
+# fmt: off
 VARIANTS = (
     *("Alex", "Alicia", "Andrea", "Andy", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Henrique", "Jacky"),
     *("Lee", "Marco", "Mario", "Michael", "Mike", "Nguyen", "Reed", "Storm", "Tweaky", "adam", "anika", "antonio"),
@@ -37,7 +39,16 @@ VARIANTS = (
     *("m7", "m8", "marcelo", "max", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "robert", "sandro"),
     *("shelby", "steph", "travis", "victor", "zac"),
 )
+# fmt: on
 """eSpeak's voice variants that sound like different people; whispers, robots and near copies are left out."""
+
+# fmt: off
+CROWD = (
+    *("Gene2", "Hugo", "Mr serious", "benjamin", "croak", "edward2", "f5", "iven2", "iven3", "klatt5", "klatt6"),
+    *("michel", "mike2", "rob", "steph2", "steph3"),
+)
+# fmt: on
+"""Variants that are heard only in the noise of a crowd."""
 
 SPLITS = {"train": 0.77, "valid": 0.08, "test": 0.15}
 """Share of the voices, and of the variants: no variant is in two sets."""
@@ -126,6 +137,12 @@ def _pairs(variants: Sequence[str], rng: random.Random) -> Iterator[tuple[str, s
             yield orders[variant][turn], variant
 
 
+def crowd(count: int, seed: int) -> list[Voice]:
+    """Draw people who are no speakers of the corpus, for the noise of a crowd."""
+    rng = random.Random(seed)
+    return [_draw(i, rng.choice(list(ACCENTS)), rng.choice(CROWD), rng) for i in range(count)]
+
+
 def _draw(number: int, accent: str, variant: str, rng: random.Random) -> Voice:
     return Voice(
         f"v{number:03d}-{accent}-{variant}",
@@ -158,7 +175,9 @@ class Espeak:
             raise DataError(f'no speech synthesiser ({error}); pip install "pse-plugins[demo]"') from error
         self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), 0)
         if self.rate <= 0:
-            raise DataError(f'eSpeak NG does not start from {data}; pip install --force-reinstall "pse-plugins[demo]"')
+            raise DataError(
+                f'eSpeak NG does not start from {data}; pip install --force-reinstall "pse-plugins[demo]"'
+            )
         self._blocks: list[np.ndarray] = []
         self._collect = _CALLBACK(self._take)  # kept: the C side holds only a pointer
         self._library.espeak_SetSynthCallback(self._collect)
@@ -180,7 +199,11 @@ class Espeak:
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:
             raise DataError(f'eSpeak has no voice {name}; pip install --upgrade "pse-plugins[demo]"')
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))  # breath and flutter
-        for parameter, value in ((_RATE, voice.words_per_minute), (_PITCH, voice.pitch), (_RANGE, voice.intonation)):
+        for parameter, value in (
+            (_RATE, voice.words_per_minute),
+            (_PITCH, voice.pitch),
+            (_RANGE, voice.intonation),
+        ):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._blocks.clear()
         words = text.encode() + b"\0"
@@ -227,8 +250,13 @@ def speak(voice: Voice, text: str, rate: int = 16000, seed: int = 0) -> np.ndarr
     samples = synthesiser.say(voice, text, seed)
     samples = audio.resample(samples, round(synthesiser.rate / voice.stretch), rate)
     samples = np.asarray(lfilter([1.0, voice.tilt], [1.0], samples), np.float32)
-    gain = 10 ** (_LEVEL_DB / 20) / max(1e-6, float(np.sqrt(np.mean(samples**2))))
-    return samples * np.float32(min(gain, 0.95 / max(1e-6, float(np.abs(samples).max()))))
+    return level(samples)
+
+
+def level(samples: np.ndarray) -> np.ndarray:
+    """Bring samples ``[S]`` to -26 dBFS RMS, or lower where their peaks would clip; float32."""
+    gain = 10 ** (_LEVEL_DB / 20) / max(1e-9, float(np.sqrt(np.mean(samples**2))))
+    return np.asarray(samples * min(gain, 0.95 / max(1e-9, float(np.abs(samples).max()))), np.float32)
 
 
 def read_sentences() -> tuple[list[str], list[str]]:
@@ -272,16 +300,23 @@ def synthesise_corpus(
         If there is no synthesiser.
     """
     if not 2 <= sentences <= 30 or rate < 8000:
-        raise ConfigError(f"{sentences} sentences at {rate} Hz cannot be made; 2 to 30 sentences, at least 8000 Hz")
+        raise ConfigError(
+            f"{sentences} sentences at {rate} Hz cannot be made; 2 to 30 sentences, at least 8000 Hz"
+        )
     folder, cast = Path(folder), cast_voices(voices, seed)
     key = digest([{name: [asdict(v) for v in group] for name, group in cast.items()}, sentences, seed, rate])
     overview = folder / "voices.json"
     if is_fresh([overview], key):
         return folder
+    if overview.is_file():
+        for id, about in read_json(overview, "list of voices").items():  # another corpus of ours was here
+            shutil.rmtree(folder / about["set"] / id, ignore_errors=True)
     trained, held = read_sentences()
     for name, group in cast.items():
         for voice in group:
-            _record(folder / name / voice.id, voice, trained if name == "train" else held, sentences, seed, rate)
+            _record(
+                folder / name / voice.id, voice, trained if name == "train" else held, sentences, seed, rate
+            )
     write_json(overview, {v.id: {**asdict(v), "set": name} for name, group in cast.items() for v in group})
     mark_fresh([overview], key)
     return folder
@@ -293,7 +328,9 @@ def _record(folder: Path, voice: Voice, texts: Sequence[str], count: int, seed: 
     lines = []
     for i, text in enumerate(random.Random(f"{seed} {voice.id}").sample(texts, count)):
         id = f"{voice.id}-{i:02d}"
-        soundfile.write(folder / f"{id}.flac", speak(voice, text, rate, seed=seed * 1000 + i), rate, subtype="PCM_16")
+        soundfile.write(
+            folder / f"{id}.flac", speak(voice, text, rate, seed=seed * 1000 + i), rate, subtype="PCM_16"
+        )
         words = "".join(c for c in text.upper() if c.isalpha() or c in " '")
         lines.append(f"{id} {words}\n")
     (folder / f"{voice.id}.trans.txt").write_text("".join(lines), "utf-8")

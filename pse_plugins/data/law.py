@@ -54,7 +54,9 @@ class MixingLaw:
     segment: float = 3.0
     snr: Sequence[float] = (-3.0, 10.0)
     clean_snr: Sequence[float] = (30.0, 50.0)
-    scenarios: Mapping[str, float] = field(default_factory=lambda: {"ambient": 0.45, "babble": 0.45, "clean": 0.1})
+    scenarios: Mapping[str, float] = field(
+        default_factory=lambda: {"ambient": 0.45, "babble": 0.45, "clean": 0.1}
+    )
     talkers: Sequence[int] = (2, 4)
     noises: Sequence[int] = (1, 1)
     enrolments: Sequence[int] = (1, 1)
@@ -125,7 +127,9 @@ class Drawer:
         if noise is None and "ambient" in law.used:
             raise ConfigError("the ambient scenario needs noise; name a noise folder, or set its weight to 0")
         if noise is not None and noise.rate != speech.rate:
-            raise ConfigError(f"speech at {speech.rate} Hz and noise at {noise.rate} Hz; load both at one rate")
+            raise ConfigError(
+                f"speech at {speech.rate} Hz and noise at {noise.rate} Hz; load both at one rate"
+            )
         self.law, self.speech, self.noise = law, speech, noise
         self.segment = round(law.segment * speech.rate)
         self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
@@ -141,7 +145,9 @@ class Drawer:
     def _usable(self, voice: str) -> bool:
         """Whether a target and a clip can be found for a voice; long voices are taken to be without decoding."""
         files = [self.speech.source(id) for id in self.speech.utterances(voice)]
-        if len(files) > 1 and sum(u.seconds for u in files) > 8 * (self.law.segment + self.law.enrolment_seconds):
+        if len(files) > 1 and sum(u.seconds for u in files) > 8 * (
+            self.law.segment + self.law.enrolment_seconds
+        ):
             return True
         rng = np.random.default_rng(0)
         if any(self._target(id, voice, 1, rng) for id in self.speech.utterances(voice)):
@@ -201,7 +207,9 @@ class Drawer:
             if found:
                 return speaker, *found
             logger.info("recording %s is passed over: no room for a target and an enrolment clip", id)
-        raise DataError(f"speaker {voice or 'pool'}: no recording has room for a target and a clip; add longer ones")
+        raise DataError(
+            f"speaker {voice or 'pool'}: no recording has room for a target and a clip; add longer ones"
+        )
 
     def _target(
         self, id: str, voice: str, count: int, rng: np.random.Generator

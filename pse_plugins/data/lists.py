@@ -41,7 +41,9 @@ class TestList(Sequence[Mixture]):
 
     __test__ = False  # not a pytest class
 
-    def __init__(self, plans: Sequence[Plan], speech: SpeechPool, noise: NoisePool | None, checksum: str = "") -> None:
+    def __init__(
+        self, plans: Sequence[Plan], speech: SpeechPool, noise: NoisePool | None, checksum: str = ""
+    ) -> None:
         self.plans, self.speech, self.noise, self.checksum = list(plans), speech, noise, checksum
 
     @property
@@ -89,7 +91,9 @@ def write_test_list(dataset: MixtureDataset, path: str | Path, per_scenario: int
     """
     scenarios = dataset.law.used
     count = per_scenario or max(1, len(dataset) // len(scenarios))
-    plans = [_draw(dataset, s, scenario, i, count) for s, scenario in enumerate(scenarios) for i in range(count)]
+    plans = [
+        _draw(dataset, s, scenario, i, count) for s, scenario in enumerate(scenarios) for i in range(count)
+    ]
     items = [asdict(plan) for plan in plans]
     used = _used(plans)
     speech = {id: _file(dataset.speech.source(id)) for id in sorted(used["speech"])}
@@ -191,9 +195,13 @@ def _recall(path: str | Path, id: str, file: Mapping[str, Any], root: Path) -> U
     """Find a recording again, and make sure that it is the same."""
     place = root / file["path"]
     if not place.is_file():
-        raise DataError(f"{path}: names {place}, which is missing; give the data folder that it was written for")
+        raise DataError(
+            f"{path}: names {place}, which is missing; give the data folder that it was written for"
+        )
     if _hash(place) != file["sha256"]:
-        raise DataError(f"{path}: {place} is not the recording it was written for; get that one, or write a new list")
+        raise DataError(
+            f"{path}: {place} is not the recording it was written for; get that one, or write a new list"
+        )
     return Utterance(id, file["speaker"], place, file["samples"], file["rate"], file["words"], root)
 
 

@@ -99,8 +99,15 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> Path:
     entries: dict[str, dict[str, Any]] = {}
     for u in utterances:
         if u.id in entries:
-            raise DataError(f"{u.path}: a recording named {u.id!r} is already there; rename one of the two files")
-        entries[u.id] = {"wav": f"{ROOT}/{u.relative}", "length": u.seconds, "rate": u.rate, "spk_id": u.speaker}
+            raise DataError(
+                f"{u.path}: a recording named {u.id!r} is already there; rename one of the two files"
+            )
+        entries[u.id] = {
+            "wav": f"{ROOT}/{u.relative}",
+            "length": u.seconds,
+            "rate": u.rate,
+            "spk_id": u.speaker,
+        }
         entries[u.id]["words"] = u.words
     return write_json(path, entries)
 
@@ -130,12 +137,18 @@ def read_manifest(path: str | Path, data_root: str | Path) -> list[Utterance]:
     try:
         return [_entry(id, entry, root) for id, entry in entries.items()]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path}: not a manifest ({error!r}); prepare the data again with `pse data`") from error
+        raise DataError(
+            f"{path}: not a manifest ({error!r}); prepare the data again with `pse data`"
+        ) from error
 
 
 def _entry(id: str, entry: Mapping[str, Any], root: Path) -> Utterance:
     """Turn one JSON entry into a record; without a rate, the file's header is read."""
-    path, speaker, words = Path(entry["wav"].replace(ROOT, str(root))), str(entry["spk_id"]), entry.get("words", "")
+    path, speaker, words = (
+        Path(entry["wav"].replace(ROOT, str(root))),
+        str(entry["spk_id"]),
+        entry.get("words", ""),
+    )
     if "rate" not in entry:
         return inspect(path, root, id, speaker, words)
     rate = int(entry["rate"])
@@ -155,7 +168,9 @@ def read_json(path: str | Path, what: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such {what}; prepare the data first with `pse data`") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable {what} ({error}); prepare it again with `pse data`") from error
+        raise DataError(
+            f"{path}: not a readable {what} ({error}); prepare it again with `pse data`"
+        ) from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: not a {what}: expected a JSON object; prepare it again with `pse data`")
     return content

@@ -65,7 +65,9 @@ def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     if part.kind == "speech":
         return speech.segment(part.id, part.start, part.length)
     if noise is None:
-        raise DataError(f"noise {part.id!r} is wanted but no noise recordings were given; name the noise folder")
+        raise DataError(
+            f"noise {part.id!r} is wanted but no noise recordings were given; name the noise folder"
+        )
     return noise.segment(part.id, part.start, part.length)
 
 
@@ -89,7 +91,9 @@ def _gains(
     """Find the factors of the target and of each interferer."""
     level = active_rms(target, rate)
     own = 1.0 if level_db is None or not level else 10 ** (level_db / 20) / level
-    relative = [part.gain / (active_rms(x, rate) or 1.0) for part, x in zip(plan.interferers, others, strict=True)]
+    relative = [
+        part.gain / (active_rms(x, rate) or 1.0) for part, x in zip(plan.interferers, others, strict=True)
+    ]
     if len(others) > 1:
         summed = np.zeros_like(target)
         for part, x, g in zip(plan.interferers, others, relative, strict=True):

@@ -76,7 +76,9 @@ class SpeechPool:
         if not utterances:
             raise DataError("the manifest lists no speech; check the data folder and prepare it again")
         if not speeds or any(not 0.25 <= s <= 4 for s in speeds):
-            raise ConfigError(f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]")
+            raise ConfigError(
+                f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]"
+            )
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
         self._sources = {_at(u.id, s): (u, float(s)) for s in speeds for u in utterances}
         self._speakers: dict[str, list[str]] = {}
@@ -181,7 +183,12 @@ class NoisePool:
     """
 
     def __init__(
-        self, clips: Sequence[Utterance], rate: int = 16000, *, preload: bool = False, max_bytes: int | None = None
+        self,
+        clips: Sequence[Utterance],
+        rate: int = 16000,
+        *,
+        preload: bool = False,
+        max_bytes: int | None = None,
     ) -> None:
         if not clips:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")

@@ -74,7 +74,13 @@ def librispeech_sets(
 
 
 def folder_sets(
-    *, data_folder: str, noise_folder: str, save_folder: str, held_speakers: int = 20, held_noise: float = 0.2, **options: Any
+    *,
+    data_folder: str,
+    noise_folder: str,
+    save_folder: str,
+    held_speakers: int = 20,
+    held_noise: float = 0.2,
+    **options: Any,
 ) -> RecipeData:
     """Make the sets from any ``speaker/utterance`` folder and any noise folder; see `librispeech_sets`.
 
@@ -86,7 +92,9 @@ def folder_sets(
         Share of the noise sources held out for test.
     """
     save, seed = Path(save_folder), options.get("seed", 0)
-    split = speaker_split(prepare_speaker_folders(data_folder, save / "speech.json"), None, held_speakers, seed)
+    split = speaker_split(
+        prepare_speaker_folders(data_folder, save / "speech.json"), None, held_speakers, seed
+    )
     noises = prepare_noise(noise_folder, save / "noise.json")
     train_noise, test_noise = hold_out(noises, held_noise, seed)
     return mixture_sets(split["train"], split["valid"], split["test"], train_noise, test_noise, **options)
@@ -134,10 +142,14 @@ def mixture_sets(
     fit_noise, valid_noise = hold_out(train_noise, 0.1, seed)
     law = dict(law or {})
     fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
-    rates = {"rate": rate, "enrolment_rate": enrolment_rate}
-    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)  # type: ignore[arg-type]
+    rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
+    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
     return RecipeData(
         MixtureDataset(train_pool, NoisePool(fit_noise, rate), size=epoch_size, seed=seed, **law),
-        MixtureDataset(SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed),  # type: ignore[arg-type]
-        MixtureDataset(SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed),  # type: ignore[arg-type]
+        MixtureDataset(
+            SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed
+        ),
+        MixtureDataset(
+            SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed
+        ),
     )

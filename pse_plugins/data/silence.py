@@ -40,7 +40,10 @@ class SilenceMap:
         found = []
         for k in range(int(first), int(last) + 1):
             shift = int(self.spans[k, 1] - self._ends[k])  # kept position + shift = position in the recording
-            begin, end = max(start + shift, int(self.spans[k, 0])), min(start + length + shift, int(self.spans[k, 1]))
+            begin, end = (
+                max(start + shift, int(self.spans[k, 0])),
+                min(start + length + shift, int(self.spans[k, 1])),
+            )
             found.append((begin, end))
         return found
 

@@ -36,10 +36,14 @@ def speaker_split(
     """
     speakers = sorted({u.speaker for u in utterances})
     lists = read_json(split, "speaker split") if split else draw_split(speakers, held, seed)
-    parts = {name: [u for u in utterances if u.speaker in set(lists[name])] for name in ("train", "valid", "test")}
+    parts = {
+        name: [u for u in utterances if u.speaker in set(lists[name])] for name in ("train", "valid", "test")
+    }
     for name, part in parts.items():
         if not part:
-            raise DataError(f"no recordings of the {name} speakers of {split}; is this the corpus it was made for?")
+            raise DataError(
+                f"no recordings of the {name} speakers of {split}; is this the corpus it was made for?"
+            )
     return parts
 
 

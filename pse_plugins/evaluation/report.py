@@ -46,8 +46,13 @@ def write_report(
         results=results,
         comparison=comparison_table(results),
         tables=condition_tables(results),
-        plots={m: _uri(improvement_by_snr(results, m), "image/png") for m in results.models if _has_gain(results)},
-        samples=[_sample(model, models[model], items[i], items.rate, note) for model, i, note in _choose(results, items, samples)],
+        plots={
+            m: _uri(improvement_by_snr(results, m), "image/png") for m in results.models if _has_gain(results)
+        },
+        samples=[
+            _sample(m, models[m], items[i], items.rate, note)
+            for m, i, note in _choose(results, items, samples)
+        ],
         about=results.about,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +73,8 @@ def _choose(results: Results, items: TestList, samples: int) -> list[tuple[str, 
         for scenario in results.scenarios:
             scores = results.pick(model, system, scenario)
             gains = np.array([s.values.get("si-sdr-improvement", np.nan) for s in scores])
-            order = np.argsort(np.abs(np.nan_to_num(gains, nan=1e9) - np.nanmedian(gains))) if _has_gain(results) else range(len(scores))
-            for k in list(order)[:samples]:
+            distance = np.abs(gains - np.nanmedian(gains)) if _has_gain(results) else np.zeros(len(scores))
+            for k in np.argsort(np.nan_to_num(distance, nan=np.inf))[:samples]:
                 note = f"SNR {scores[k].snr:.1f} dB, SI-SDRi {gains[k]:.2f} dB (nearest the median of {len(scores)})"
                 chosen.append((model, place[scores[k].id], note))
     return chosen
@@ -78,12 +83,12 @@ def _choose(results: Results, items: TestList, samples: int) -> list[tuple[str, 
 def _sample(model: str, enhancer: Enhancer, item: Any, rate: int, note: str) -> dict[str, Any]:
     """Make what the page shows of one item."""
     made = enhance_all(enhancer, item)
-    kept = {name: made[name] for name in ("mixture", "wrong enrolment", "right enrolment", "enhanced") if name in made}
-    signals = {**kept, "clean target": item.target}
+    signals = {name: made[name] for name in made if name != "oracle mask"}
+    signals["clean target"] = item.target
     peak = max(float(np.abs(x).max()) for x in signals.values()) or 1.0
     sounds = {name: _wav(x / max(peak, 1.0), rate) for name, x in signals.items()}
-    if item.enrolment:
-        sounds = {"enrolment": _wav(item.enrolment[0], enhancer.speaker_encoder.sample_rate), **sounds} if enhancer.speaker_encoder else sounds
+    if enhancer.needs_cue and enhancer.speaker_encoder is not None:
+        sounds = {"enrolment": _wav(item.enrolment[0], enhancer.speaker_encoder.sample_rate), **sounds}
     return {
         "title": f"{model}: {item.scenario}, speaker {item.speaker}",
         "note": note,

@@ -75,7 +75,9 @@ class Results:
         """Rows of a model's table, in order."""
         return list(dict.fromkeys(s.system for s in self.scores if s.model == model))
 
-    def pick(self, model: str, system: str, scenario: str | None = None, snr: tuple[float, float] | None = None) -> list[Score]:
+    def pick(
+        self, model: str, system: str, scenario: str | None = None, snr: tuple[float, float] | None = None
+    ) -> list[Score]:
         """Select scores; None takes all conditions or all SNRs."""
         found: Iterable[Score] = (s for s in self.scores if s.model == model and s.system == system)
         found = (s for s in found if scenario in (None, s.scenario))
@@ -93,7 +95,9 @@ class Results:
 
     def margin(self, model: str, scenario: str | None) -> Estimate:
         """Average by how much the right enrolment is better than the wrong one, in dB SI-SDR."""
-        wrong = {s.id: s.values.get("si-sdr", math.nan) for s in self.pick(model, "wrong enrolment", scenario)}
+        wrong = {
+            s.id: s.values.get("si-sdr", math.nan) for s in self.pick(model, "wrong enrolment", scenario)
+        }
         right = self.pick(model, "right enrolment", scenario)
         differences = [s.values.get("si-sdr", math.nan) - wrong.get(s.id, math.nan) for s in right]
         return bootstrap(differences, [s.speaker for s in right])
@@ -111,7 +115,12 @@ class Results:
         return rows
 
     def _row(
-        self, model: str, system: str, scenario: str | None, snr: tuple[float, float] | None, scores: list[Score]
+        self,
+        model: str,
+        system: str,
+        scenario: str | None,
+        snr: tuple[float, float] | None,
+        scores: list[Score],
     ) -> dict[str, Any]:
         failures = self.failures(scores)
         return {
@@ -125,7 +134,7 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Write all of it as JSON."""
-        items = [{**vars(s), "values": {k: None if math.isnan(v) else v for k, v in s.values.items()}} for s in self.scores]
+        items = [{**vars(s), "values": _without_nan(s.values)} for s in self.scores]
         margins = {
             m: {s: self.margin(m, s).as_dict() for s in self.scenarios}
             for m in self.models
@@ -141,3 +150,8 @@ class Results:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
+    """Write NaN as JSON's null."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

@@ -107,7 +107,9 @@ def enhance_all(model: Enhancer, item: Mixture) -> dict[str, np.ndarray]:
             systems["right enrolment"] = _enhance(model, mixture, item.enrolment)
         else:
             systems["enhanced"] = model(mixture).estimate[0].cpu().numpy()
-        systems["oracle mask"] = _oracle(model, mixture, torch.from_numpy(item.target).unsqueeze(0).to(device))
+        systems["oracle mask"] = _oracle(
+            model, mixture, torch.from_numpy(item.target).unsqueeze(0).to(device)
+        )
     return systems
 
 
@@ -143,7 +145,9 @@ def _score(
 def _scorers(names: Sequence[str]) -> tuple[dict[str, Metric], dict[str, str]]:
     """Build the metrics that can be had here, and say of the others what is missing."""
     scorers: dict[str, Metric] = {name: host.build("metric", name) for name in names}
-    missing = {name: m.available() for name, m in scorers.items() if hasattr(m, "available") and m.available()}
+    missing = {
+        name: m.available() for name, m in scorers.items() if hasattr(m, "available") and m.available()
+    }
     return {name: m for name, m in scorers.items() if name not in missing}, missing
 
 
@@ -152,11 +156,14 @@ def _check(models: Mapping[str, Enhancer], items: TestList) -> None:
         raise DataError("the test list is empty; write one with `pse data test-list`")
     for name, model in models.items():
         if model.sample_rate != items.rate:
-            raise ConfigError(f"{name} works at {model.sample_rate} Hz, the test list is at {items.rate} Hz; write one at its rate")
+            raise ConfigError(
+                f"{name} works at {model.sample_rate} Hz, the test list is at {items.rate} Hz; write one at its rate"
+            )
         encoder = model.speaker_encoder
         if model.needs_cue and encoder is not None and encoder.sample_rate != items.enrolment_rate:
             raise ConfigError(
-                f"{name} enrols at {encoder.sample_rate} Hz, the list has clips at {items.enrolment_rate} Hz; write another list"
+                f"{name} enrols at {encoder.sample_rate} Hz, the list has clips at {items.enrolment_rate} Hz; "
+                f"write another list"
             )
 
 
@@ -170,7 +177,11 @@ def _circumstances(models: Mapping[str, Enhancer], items: TestList) -> dict[str,
         "speakers": len({plan.speaker for plan in items.plans}),
         "models": {name: model.config for name, model in models.items()},
         "parameters": {name: sum(p.numel() for p in m.parameters()) for name, m in models.items()},
-        "versions": {"pse-plugins": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {
+            "pse-plugins": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
         "machine": f"{_processor()}, {torch.get_num_threads()} thread(s)",
     }
 
@@ -199,12 +210,12 @@ def _gather(scores: list[Score], order: Sequence[str]) -> list[Score]:
     return sorted(scores, key=lambda s: place[s.id])
 
 
-def _write(results: Results, models: Mapping[str, Enhancer], items: TestList, out: Path, samples: int) -> None:
+def _write(
+    results: Results, models: Mapping[str, Enhancer], items: TestList, out: Path, samples: int
+) -> None:
     from .report import write_report
     from .tables import markdown
 
     results.save(out / "results.json")
     (out / "results.md").write_text(markdown(results), "utf-8")
     write_report(results, models, items, out / "report.html", samples)
-
-

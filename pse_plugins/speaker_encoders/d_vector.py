@@ -97,7 +97,8 @@ class DVector(SpeakerEncoder):
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise BundleError(f"{path}: not a file of d-vector weights ({type(error).__name__}); give another") from error
+            reason = type(error).__name__
+            raise BundleError(f"{path}: not a file of d-vector weights ({reason}); give another") from error
         saved = saved.get("model_state", saved) if isinstance(saved, dict) else {}
         wanted = self.state_dict()
         kept = {k: v for k, v in saved.items() if k in wanted and v.shape == wanted[k].shape}
@@ -116,8 +117,9 @@ def _find(weights: str) -> Path:
             raise BundleError(f"{weights}: no such file of d-vector weights; check the path")
         return Path(weights)
     spec = importlib.util.find_spec("resemblyzer")
-    path = Path(spec.submodule_search_locations[0]) / "pretrained.pt" if spec and spec.submodule_search_locations else None
-    if path is None or not path.is_file():
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    path = Path(places[0] if places else "") / "pretrained.pt"
+    if not places or not path.is_file():
         raise BundleError(
             "the d-vector's weights are not installed: pip install --no-deps resemblyzer "
             '(or pip install "pse-plugins[d-vector]", which needs a C compiler)'

@@ -71,9 +71,11 @@ class PSEBrain(sb.Brain):
         **brain: Any,
     ) -> None:
         super().__init__(modules={"enhancer": enhancer}, **brain)
-        self.max_grad_norm = self.max_grad_norm or 0.0
+        self.max_grad_norm: float = getattr(self, "max_grad_norm", None) or 0.0
         if self.max_grad_norm < 0:
-            raise ConfigError(f"max_grad_norm must not be negative, got {self.max_grad_norm}; 0 means no clipping")
+            raise ConfigError(
+                f"max_grad_norm must not be negative, got {self.max_grad_norm}; 0 means no clipping"
+            )
         self.loss: Loss = host.build("loss", loss, **(loss_options or {}))
         self.schedule, self.budget, self.seed = schedule, budget or Budget(1), seed
         self.cue_bank = cue_bank
@@ -154,7 +156,9 @@ class PSEBrain(sb.Brain):
         for group in self.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
         self.scaler.unscale_(self.optimizer)
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        parameters = [
+            p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
+        ]
         norm = nn.utils.clip_grad_norm_(parameters, self.max_grad_norm or float("inf"))
         if torch.isfinite(norm) or self.scaler.is_enabled():
             self.scaler.step(self.optimizer)
@@ -205,11 +209,13 @@ class PSEBrain(sb.Brain):
         record["minutes"] = round(self.budget.spent(), 2)
         self.history.append(record)
         if if_main_process():
-            logger.info("epoch %s: %s", epoch, ", ".join(f"{k} {v:.3f}" for k, v in record.items() if k != "epoch"))
+            logger.info(
+                "epoch %s: %s", epoch, ", ".join(f"{k} {v:.3f}" for k, v in record.items() if k != "epoch")
+            )
             self.on_scores(record)
         if self.checkpointer is not None and stage == sb.Stage.VALID:
             self.checkpointer.save_and_keep_only(
-                meta={k: v for k, v in record.items()},
+                meta=dict(record),
                 max_keys=["si_sdr_improvement"],
                 num_to_keep=1,
                 importance_keys=[],
@@ -219,7 +225,11 @@ class PSEBrain(sb.Brain):
         """Do something with an epoch's scores on the main process; recipes log them."""
 
     def make_dataloader(
-        self, dataset: Dataset[Any], stage: sb.Stage, ckpt_prefix: str | None = "dataloader-", **loader_kwargs: Any
+        self,
+        dataset: Dataset[Any],
+        stage: sb.Stage,
+        ckpt_prefix: str | None = "dataloader-",
+        **loader_kwargs: Any,
     ) -> DataLoader[Any]:
         """Make loaders of mixtures: training resumable, validation and test in shares, each item once."""
         loader_kwargs.setdefault("collate_fn", collate)
@@ -259,8 +269,7 @@ def _key(*numbers: int) -> int:
 def _mean_over_ranks(value: float, device: str) -> float:
     if not _distributed():
         return float(value)
-    total = torch.tensor(float(value), dtype=torch.float64).to(torch.float32 if "cuda" in str(device) else torch.float64)
-    total = total.to(device)
+    total = torch.tensor(float(value), device=device)
     torch.distributed.all_reduce(total)
     return float(total) / torch.distributed.get_world_size()
 

@@ -37,7 +37,10 @@ class AtomicCheckpointer(Checkpointer):
     """
 
     def __init__(
-        self, folder: str | Path, recoverables: dict[str, Any] | None = None, identity: dict[str, Any] | None = None
+        self,
+        folder: str | Path,
+        recoverables: dict[str, Any] | None = None,
+        identity: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(folder)
         self.identity = dict(identity or {})
@@ -45,7 +48,11 @@ class AtomicCheckpointer(Checkpointer):
             self.add_recoverable(name, thing)
 
     def save_checkpoint(
-        self, meta: dict[str, Any] | None = None, end_of_epoch: bool = True, name: str | None = None, verbosity: int = 20
+        self,
+        meta: dict[str, Any] | None = None,
+        end_of_epoch: bool = True,
+        name: str | None = None,
+        verbosity: int = 20,
     ) -> Checkpoint | None:
         """Save all recoverables.
 
@@ -54,10 +61,13 @@ class AtomicCheckpointer(Checkpointer):
         BundleError
             If the disk is full or not writable; checkpoints saved before are untouched.
         """
-        final: Path = self._new_checkpoint_dirpath() if name is None else self._custom_checkpoint_dirpath(name)
-        place = self._new_checkpoint_dirpath, self._custom_checkpoint_dirpath
+        final: Path = (
+            self._new_checkpoint_dirpath() if name is None else self._custom_checkpoint_dirpath(name)
+        )
         half = final.with_name(_HALF + final.name)
-        self._new_checkpoint_dirpath = self._custom_checkpoint_dirpath = lambda *_: half  # type: ignore[method-assign]
+        self.__dict__["_new_checkpoint_dirpath"] = self.__dict__["_custom_checkpoint_dirpath"] = lambda *_: (
+            half
+        )
         try:
             saved = super().save_checkpoint({**self.identity, **(meta or {})}, end_of_epoch, name, verbosity)
             ddp_barrier()
@@ -74,7 +84,7 @@ class AtomicCheckpointer(Checkpointer):
                 f"training goes on from the checkpoint before"
             ) from error
         finally:
-            self._new_checkpoint_dirpath, self._custom_checkpoint_dirpath = place  # type: ignore[method-assign]
+            del self.__dict__["_new_checkpoint_dirpath"], self.__dict__["_custom_checkpoint_dirpath"]
         if saved is None:
             return None
         moved = {key: final / Path(path).name for key, path in saved.paramfiles.items()}
@@ -88,13 +98,17 @@ class AtomicCheckpointer(Checkpointer):
         BundleError
             If the newest readable one was made with another configuration.
         """
-        while (chosen := self.find_checkpoint(*args, **{k: v for k, v in kwargs.items() if k != "device"})) is not None:
+        while (
+            chosen := self.find_checkpoint(*args, **{k: v for k, v in kwargs.items() if k != "device"})
+        ) is not None:
             self._check_identity(chosen)
             try:
                 self.load_checkpoint(chosen)
                 return chosen
             except Exception as error:
-                logger.warning("checkpoint %s cannot be read (%s); trying the one before", chosen.path.name, error)
+                logger.warning(
+                    "checkpoint %s cannot be read (%s); trying the one before", chosen.path.name, error
+                )
                 ddp_barrier()
                 if if_main_process():
                     os.replace(chosen.path, chosen.path.with_name("broken-" + chosen.path.name))

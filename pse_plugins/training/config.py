@@ -42,7 +42,12 @@ def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iter
     path, used = Path(path), set(used)
     if not path.is_file():
         raise ConfigError(f"{path}: no such recipe; give a YAML file, such as hparams/gru.yaml")
-    given = _mapping(overrides)
+    given, known = _mapping(overrides), _top_keys(path, path.read_text("utf-8"))
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f"no setting --{key}{nearest(key, known)}; {path.name} has: {', '.join(sorted(known))}"
+            )
     try:
         with path.open(encoding="utf-8") as file:
             resolved = resolve_references(file, _overridable(given), overrides_must_match=False)
@@ -50,13 +55,12 @@ def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iter
     except PseError:
         raise
     except Exception as error:
-        raise ConfigError(f"{path}: {_one_line(error)}") from error
-    keys = _top_keys(text)
-    for key in given:
-        if key not in keys:
-            raise ConfigError(f"no setting --{key}{nearest(key, keys)}; {path.name} has: {', '.join(sorted(keys))}")
-    _check_used(path, keys, used)
-    _check_filled(path, text)
+        placeholder = re.search(r"'(\w+)' is a !PLACEHOLDER", str(error))
+        remedy = (
+            f"{placeholder[1]} must be given: --{placeholder[1]} VALUE" if placeholder else _one_line(error)
+        )
+        raise ConfigError(f"{path.name}: {remedy}") from error
+    _check_used(path, known, used)
     return _build(path, text)
 
 
@@ -89,8 +93,11 @@ def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if value == "None" else value for key, value in given.items()}
 
 
-def _top_keys(text: str) -> list[str]:
-    return [str(key) for key in (_PlainLoader.load(text) or {})]
+def _top_keys(path: Path, text: str) -> list[str]:
+    try:
+        return [str(key) for key in (_PlainLoader.load(text) or {})]
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
 
 
 def _check_used(path: Path, keys: Iterable[str], used: set[str]) -> None:
@@ -98,14 +105,9 @@ def _check_used(path: Path, keys: Iterable[str], used: set[str]) -> None:
     referred = {name for ref in _REF.findall(original) for name in _NAME.findall(ref)}
     for key in keys:
         if key not in used and key not in referred and not key.startswith("__"):
-            raise ConfigError(f"{path.name}: the key {key!r} is used by nothing{nearest(key, used)}; remove or mend it")
-
-
-def _check_filled(path: Path, text: str) -> None:
-    for line in text.splitlines():
-        if "!PLACEHOLDER" in line:
-            key = line.split(":")[0].strip()
-            raise ConfigError(f"{path.name}: {key} must be given; add --{key} VALUE")
+            raise ConfigError(
+                f"{path.name}: the key {key!r} is used by nothing{nearest(key, used)}; remove or mend it"
+            )
 
 
 def _one_line(error: BaseException) -> str:
@@ -118,7 +120,7 @@ class _PlainLoader(yaml.SafeLoader):
     @classmethod
     def load(cls, text: str) -> Any:
         """Parse a text."""
-        return yaml.load(text, Loader=cls)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=cls)
 
 
 def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:

@@ -53,7 +53,9 @@ class CueBank:
         width = max(len(row) for row in clips)
         found = [self._cue(ref) for row in clips for ref in row]
         frames = max(cue.mask.shape[0] for cue in found)
-        tokens = found[0].tokens.new_zeros(len(clips), width, frames, found[0].tokens.shape[-1], dtype=torch.float32)
+        tokens = found[0].tokens.new_zeros(
+            len(clips), width, frames, found[0].tokens.shape[-1], dtype=torch.float32
+        )
         mask = torch.zeros(len(clips), width, frames, dtype=torch.bool, device=tokens.device)
         vectors = torch.zeros(len(clips), width, found[0].vectors.shape[-1], device=tokens.device)
         rest = iter(found)

@@ -32,7 +32,17 @@ logger = logging.getLogger(__name__)
 
 USED = (
     *DEFAULTS,
-    *("seed", "output_folder", "data", "loss", "loss_options", "schedule", "opt_class", "cue_cache", "max_minutes"),
+    *(
+        "seed",
+        "output_folder",
+        "data",
+        "loss",
+        "loss_options",
+        "schedule",
+        "opt_class",
+        "cue_cache",
+        "max_minutes",
+    ),
     *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
     *("max_grad_norm", "grad_accumulation_factor", "precision", "eval_precision", "ckpt_interval_minutes"),
     *("ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
@@ -40,7 +50,10 @@ USED = (
 """The keys of a recipe that training reads."""
 
 
-def run(argv: Sequence[str], after: Callable[[Enhancer, RecipeData, Path, dict[str, Any]], Any] | None = None) -> Enhancer:
+After = Callable[[Enhancer, RecipeData, Path, dict[str, Any]], Any]
+
+
+def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     """Train what a recipe's YAML describes.
 
     Parameters
@@ -102,7 +115,8 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
     if if_main_process():
         fixed_list(data.test, output / "test.json")
     ddp_barrier()
-    evaluate(enhancer, fixed_list(data.test, output / "test.json"), out=output / "evaluation", **(settings["evaluate"] or {}))
+    items = fixed_list(data.test, output / "test.json")
+    evaluate(enhancer, items, out=output / "evaluation", about={"seed": settings["seed"]})
 
 
 def _read(argv: Sequence[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -138,7 +152,9 @@ def _brain(
     """Put the Brain together."""
     world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
     batches = math.ceil(math.ceil(len(data.train) / world) / int(settings["batch_size"]))
-    accumulate = int(run_opts.get("grad_accumulation_factor") or settings.get("grad_accumulation_factor") or 1)
+    accumulate = int(
+        run_opts.get("grad_accumulation_factor") or settings.get("grad_accumulation_factor") or 1
+    )
     steps = math.ceil(batches / accumulate) * int(settings["number_of_epochs"])
     minutes = settings.get("max_minutes")
     budget = Budget(steps, None if minutes is None else float(minutes))
@@ -176,7 +192,8 @@ class RecipeBrain(PSEBrain):
         """Log an epoch."""
         folder = Path(self.hparams.output_folder)
         train = f"epoch: {int(record['epoch'])}, minutes: {record['minutes']:.2f}, lr: {self._rate():.2e}"
-        valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in record.items() if k not in ("epoch", "minutes", "train_loss"))
+        scores = {k: v for k, v in record.items() if k not in ("epoch", "minutes", "train_loss")}
+        valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in scores.items())
         with (folder / "train_log.txt").open("a", encoding="utf-8") as log:
             log.write(f"{train} - train loss: {record['train_loss']:.3f} - {valid}\n")
 
@@ -184,11 +201,17 @@ class RecipeBrain(PSEBrain):
         return float(self.optimizer.param_groups[0]["lr"])
 
 
-def _record(recipe: Path, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path) -> None:
+def _record(
+    recipe: Path, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path
+) -> None:
     """Write down what is needed to run this again."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "recipe.yaml").write_text(recipe.read_text("utf-8"), "utf-8")
-    plain = {k: v for k, v in settings.items() if isinstance(v, str | int | float | bool | dict | list | type(None))}
+    plain = {
+        k: v
+        for k, v in settings.items()
+        if isinstance(v, str | int | float | bool | dict | list | type(None))
+    }
     about = {
         "command": [Path(sys.argv[0]).name, *argv],
         "seed": settings["seed"],
@@ -208,7 +231,13 @@ def _save_bundle(enhancer: Enhancer, settings: dict[str, Any], output: Path, met
     from ..bundle import save
 
     scores = {k: v for k, v in meta.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    save(enhancer, output / "bundle", licence=settings.get("licence", ""), training=scores, seed=settings["seed"])
+    save(
+        enhancer,
+        output / "bundle",
+        licence=settings.get("licence", ""),
+        training=scores,
+        seed=settings["seed"],
+    )
     logger.info("saved %s", output / "bundle")
 
 
@@ -216,8 +245,12 @@ def _git() -> str:
     """Give the commit that this code is at, ``+`` if it was changed since; empty outside a checkout."""
     here = Path(__file__).parent
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True)
+        commit, changed = (
+            subprocess.run(
+                ["git", *words], cwd=here, capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return commit + ("+" if changed else "")

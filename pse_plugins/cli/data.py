@@ -1,0 +1,85 @@
+"""``pse data``: prepare corpora, write test lists, synthesise a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+app = typer.Typer(add_completion=False, help="Prepare corpora, or synthesise one.", no_args_is_help=True)
+
+_OUT = typer.Option(..., "--out", help="The manifest to write (JSON).")
+
+
+@app.command()
+def librispeech(
+    folder: Path = typer.Argument(help="Holds the subsets."),
+    out: Path = _OUT,
+    subset: str = typer.Option("train-clean-100", "--subset", help="Which."),
+) -> None:
+    """Describe a subset of LibriSpeech in a manifest."""
+    from ..data.corpora import prepare_librispeech
+
+    _say(prepare_librispeech(folder, subset, out), out)
+
+
+@app.command()
+def speakers(folder: Path = typer.Argument(help="One folder a speaker."), out: Path = _OUT) -> None:
+    """Describe any folder of speakers in a manifest."""
+    from ..data.corpora import prepare_speaker_folders
+
+    _say(prepare_speaker_folders(folder, out), out)
+
+
+@app.command()
+def noise(
+    folder: Path = typer.Argument(help="MUSAN, ESC-50, FSD50K, or any folder."), out: Path = _OUT
+) -> None:
+    """Describe a folder of noise in a manifest."""
+    from ..data.corpora import prepare_noise
+
+    _say(prepare_noise(folder, out), out)
+
+
+@app.command("test-list")
+def test_list(
+    speech: Path = typer.Argument(help="A manifest of the test speakers."),
+    noise: Path = typer.Argument(help="A manifest of the test noise."),
+    data_root: Path = typer.Option(..., "--data-root", help="Folder of the speech."),
+    noise_root: Path = typer.Option(..., "--noise-root", help="Folder of the noise."),
+    out: Path = typer.Option(..., "--out", help="The list to write (JSON)."),
+    per_scenario: int = typer.Option(100, "--per-scenario", min=1, help="Items of each condition."),
+    seconds: float = typer.Option(4.0, "--seconds", help="Length of a mixture."),
+    enrolments: int = typer.Option(1, "--enrolments", min=1, max=5, help="Enrolment clips of each item."),
+    rate: int = typer.Option(16000, "--rate", help="Of the mixtures, in Hz."),
+    seed: int = typer.Option(0, "--seed", min=0),
+) -> None:
+    """Write a fixed test list: ambient, babble and clean mixtures, with checksums."""
+    from ..data import MixtureDataset, NoisePool, SpeechPool, read_manifest, write_test_list
+
+    pool = SpeechPool(read_manifest(speech, data_root), rate, enrolment_rate=16000)
+    noises = NoisePool(read_manifest(noise, noise_root), rate)
+    law = {"segment": seconds, "enrolments": (enrolments, enrolments)}
+    dataset = MixtureDataset(pool, noises, size=1, seed=seed, **law)  # type: ignore[arg-type]
+    write_test_list(dataset, out, per_scenario)
+    typer.echo(f"wrote {per_scenario * len(dataset.law.used)} items to {out}")
+
+
+@app.command()
+def espeak(
+    out: Path = typer.Option(..., "--out", help="Folder to write speech and noise to."),
+    voices: int = typer.Option(60, "--voices", min=10, help="Distinct voices."),
+    seed: int = typer.Option(0, "--seed", min=0),
+) -> None:
+    """Synthesise a small corpus of speech and noise: no download, the same for a seed."""
+    from ..data.espeak import synthesise_corpus
+
+    synthesise_corpus(out, voices=voices, seed=seed)
+    typer.echo(f"wrote {out}")
+
+
+def _say(found: Sequence[Any], out: Path) -> None:
+    names = {u.speaker for u in found}
+    typer.echo(f"wrote {len(found)} recordings of {len(names)} speakers or sources to {out}")

@@ -1,0 +1,82 @@
+"""Every built-in component does what its contract says; so does every conditioner in every backbone."""
+
+from __future__ import annotations
+
+import pytest
+
+from pse_plugins.host import Host
+from pse_plugins.testing import examine
+
+HOST = Host(discover=False)
+TINY = {
+    "gru": {"hidden": 8},
+    "transformer": {
+        "encoder_layers": 1,
+        "decoder_layers": 2,
+        "heads": 2,
+        "head_dim": 4,
+        "feed_forward": 8,
+        "look_back": 2,
+    },
+    "d-vector": {"weights": None, "hidden": 8},
+}
+
+
+def names(kind):
+    return [component.name for component in HOST.components(kind)]
+
+
+def check(kind, name, **options):
+    results = examine(kind, HOST.load(HOST.find(kind, name)), **options)
+    wrong = [f"{result.check}: {result.message}" for result in results if not result.ok]
+    assert not wrong, f"{kind} {name!r}:\n  " + "\n  ".join(wrong)
+    return {result.check: result for result in results}
+
+
+@pytest.mark.parametrize("name", names("conditioner"))
+def test_conditioner(name):
+    results = check("conditioner", name)
+    assert {result.outcome for result in results.values()} == {"passed"}
+
+
+@pytest.mark.parametrize("conditioner", names("conditioner"))
+@pytest.mark.parametrize("name", names("backbone"))
+def test_backbone_with_conditioner(name, conditioner):
+    results = check("backbone", name, conditioner=conditioner, **TINY.get(name, {}))
+    assert results["streaming-equals-offline"].outcome == "passed"
+    assert results["causal"].outcome == "passed"
+
+
+@pytest.mark.parametrize("site", ["input", "after-attention"])
+@pytest.mark.parametrize("name", ["gru", "transformer"])
+def test_backbone_with_overridden_site(name, site):
+    check("backbone", name, conditioner="film", condition_site=site, **TINY[name])
+
+
+@pytest.mark.parametrize("name", names("speaker_encoder"))
+def test_speaker_encoder(name):
+    check("speaker_encoder", name, **TINY.get(name, {}))
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_loss(name):
+    check("loss", name)
+
+
+@pytest.mark.parametrize("name", names("metric"))
+def test_metric(name):
+    check("metric", name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("conditioner", names("conditioner"))
+@pytest.mark.parametrize("name", names("backbone"))
+def test_backbone_at_true_size(name, conditioner):
+    """The sizes people train, over three receptive fields of the true look-back."""
+    check("backbone", name, conditioner=conditioner, n_bins=257)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names("conditioner"))
+def test_conditioner_at_true_size(name):
+    check("conditioner", name, dim=256, cue_dim=256)

@@ -1,0 +1,128 @@
+"""The house style, checked on the syntax trees of the package."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "pse_plugins").rglob("*.py"))
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".cff", ".txt", ".cfg", ".sh", ".html", ".rst", ""}
+ELSEWHERE = re.compile("|".join(("/" + "work/", "/" + "root/", "/" + "home/", "/" + "Users/", "/" + "tmp/")))
+INDEX_HOST = re.compile("|".join(("pypi" + r"\.org", "python" + "hosted", r"download\." + "pytorch")))
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def members(node, prefix=""):
+    """Yield (qualified name, node) of functions and classes at module or class level."""
+    for child in node.body:
+        if isinstance(child, (*FUNCTIONS, ast.ClassDef)):
+            yield f"{prefix}{child.name}", child
+        if isinstance(child, ast.ClassDef):
+            yield from members(child, f"{prefix}{child.name}.")
+
+
+def is_public(name):
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+def untyped(function):
+    arguments = function.args
+    named = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
+    missing = [
+        a.arg for a in named if a is not None and a.annotation is None and a.arg not in ("self", "cls")
+    ]
+    return missing + ([] if function.returns is not None else ["return"])
+
+
+def code_lines(function):
+    """Count a function's lines without its docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    documented = ast.get_docstring(function) is not None
+    return lines - (first.end_lineno - first.lineno + 1 if documented else 0)
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_public_is_typed_and_documented(path):
+    module = tree(path)
+    assert ast.get_docstring(module), "the module has no docstring"
+    for name, node in members(module):
+        if isinstance(node, FUNCTIONS):
+            overload = any("overload" in ast.unparse(d) for d in node.decorator_list)
+            assert not untyped(node), f"{name}: not typed: {', '.join(untyped(node))}"
+            assert overload or not is_public(name) or ast.get_docstring(node), f"{name} has no docstring"
+        elif is_public(name):
+            assert ast.get_docstring(node), f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_functions_and_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, "over 300 lines: two ideas in one file?"
+    for node in ast.walk(tree(path)):
+        if isinstance(node, FUNCTIONS):
+            assert code_lines(node) <= 50, f"{node.name} has {code_lines(node)} lines of code"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_no_print_outside_cli_and_no_assert(path):
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            assert "cli" in path.parts, f"line {node.lineno} prints; log it, or return it"
+        assert not isinstance(node, ast.Assert), f"line {node.lineno} asserts; raise a PseError with a remedy"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_nothing_is_left_to_be_done(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
+    if path.name != "contracts.py":
+        assert not re.search(r"raise NotImplementedError", text)
+
+
+def texts():
+    """Yield the project's own text files, and nothing that was installed or made."""
+    made = {".git", ".venv", "results", "dist", "build", "_build", "__pycache__", ".demo"}
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        ours = not any(p in made or p.endswith((".egg-info", "_cache")) for p in parts)
+        if ours and path.is_file() and path.suffix in TEXT:
+            yield path
+
+
+def test_no_path_of_one_machine_and_no_package_index():
+    for path in texts():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for pattern in (ELSEWHERE, INDEX_HOST):
+            found = pattern.search(text)
+            assert found is None, f"{relative(path)} names {text[found.start() : found.end() + 20]!r}"
+
+
+def test_style_checks_see_what_is_wrong():
+    bad = ast.parse("def f(a, *, b: int):\n    '''Doc.'''\n" + "    a += b\n" * 51).body[0]
+    assert untyped(bad) == ["a", "return"]
+    assert code_lines(bad) == 52
+    assert [
+        name for name, _ in members(ast.parse("class A:\n    def f(self): ...\n    def _g(self): ..."))
+    ] == [
+        "A",
+        "A.f",
+        "A._g",
+    ]

@@ -1,0 +1,232 @@
+"""A run that is killed and started again ends where an undisturbed one does, bit by bit; so do two ranks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors.torch import load_file
+
+RECIPE = """
+seed: 7
+__set_seed: !apply:speechbrain.utils.seed_everything [!ref <seed>]
+data_folder: !PLACEHOLDER
+noise_folder: !PLACEHOLDER
+output_folder: !PLACEHOLDER
+speaker_encoder: d-vector
+speaker_encoder_options: {weights: !ref <weights>, hidden: 8, layers: 1}
+weights: !PLACEHOLDER
+conditioner: cross-attention
+conditioner_options: {heads: 2}
+backbone: transformer
+backbone_options: {encoder_layers: 0, decoder_layers: 1, heads: 2, head_dim: 4, feed_forward: 16, look_back: 5}
+sample_rate: 8000
+frontend_options: {frame: 128, hop: 64, compression: 0.3}
+data: !name:pse_plugins.data.folder_sets
+    data_folder: !ref <data_folder>
+    noise_folder: !ref <noise_folder>
+    save_folder: !ref <output_folder>/data
+    held_speakers: 2
+    rate: !ref <sample_rate>
+    enrolment_rate: 16000
+    epoch_size: 24
+    valid_size: 6
+    test_size: 6
+    seed: !ref <seed>
+    law: {segment: 1.0, enrolment_seconds: 1.0, level_db: [-30, -20]}
+lr: 0.01
+opt_class: !name:torch.optim.Adam
+    lr: !ref <lr>
+schedule: {shape: cosine, warmup: 0.1}
+number_of_epochs: 2
+batch_size: 2
+ckpt_interval_steps: 3
+max_grad_norm: 1.0
+grad_accumulation_factor: 1
+evaluate: null
+threads: 1
+noprogressbar: True
+"""
+
+MAIN = "import sys; from pse_plugins.cli import run; sys.exit(run(['train', *sys.argv[1:]]))"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A corpus of eight 'speakers' (harmonic tones), noises, encoder weights and a recipe."""
+    folder, rng = tmp_path_factory.mktemp("project"), np.random.default_rng(0)
+    for s in range(8):
+        for u in range(2):
+            t = np.arange(2 * 8000) / 8000
+            x = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * t) / k for k in range(1, 8)) * (
+                1 + np.sin(2 * np.pi * 3 * t)
+            )
+            path = folder / "speech" / f"s{s}" / f"{u}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.05 * x + 1e-4 * rng.standard_normal(len(t)), 8000)
+    (folder / "noise").mkdir()
+    for n in range(10):
+        soundfile.write(folder / "noise" / f"{n}.wav", 0.1 * rng.standard_normal(12000), 8000)
+    make = """
+        import sys, torch
+        from pse_plugins import build
+        torch.manual_seed(0)
+        torch.save(build("speaker_encoder", "d-vector", weights=None, hidden=8, layers=1).state_dict(), sys.argv[1])
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(make), str(folder / "d.pt")], check=True)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    return folder
+
+
+def command(project, output, *more):
+    settings = {"data_folder": "speech", "noise_folder": "noise", "weights": "d.pt"}
+    words = [w for k, v in settings.items() for w in (f"--{k}", str(project / v))]
+    return [str(project / "recipe.yaml"), *words, "--output_folder", str(output), "--device", "cpu", *more]
+
+
+def start(project, output, *more, launcher=(sys.executable, "-c", MAIN)):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PSE_DEBUG": "1"}
+    return subprocess.Popen(
+        [*launcher, *command(project, output, *more)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    out = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, out[-3000:]
+    return out
+
+
+def weights(output):
+    return load_file(output / "bundle" / "model.safetensors")
+
+
+def newest(output):
+    return (
+        [p for p in (output / "save").glob("CKPT*") if (p / "CKPT.yaml").is_file()] if output.is_dir() else []
+    )
+
+
+def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
+    whole, broken = project / "whole", project / "broken"
+    undisturbed = start(project, whole)
+    # small steps and a slow second run: it is killed as soon as a checkpoint within an epoch is there
+    victim = start(project, broken)
+    deadline = time.monotonic() + 120
+    while not newest(broken) and time.monotonic() < deadline and victim.poll() is None:
+        time.sleep(0.01)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    victim.stdout.close()
+    assert newest(broken), "no checkpoint was written before the kill"
+    assert not (broken / "bundle").exists(), "it had ended already: the kill came too late"
+    finish(undisturbed)
+    finish(start(project, broken))
+    a, b = weights(whole), weights(broken)
+    assert a.keys() == b.keys()
+    assert all((a[k] == b[k]).all() for k in a)
+    record = json.loads((broken / "run.json").read_text())
+    assert record["seed"] == 7
+    assert "pse-plugins" in (broken / "plugins.txt").read_text()
+
+
+def test_an_unreadable_checkpoint_is_passed_over(project, tmp_path):
+    import torch
+
+    from pse_plugins.training.checkpoints import AtomicCheckpointer
+
+    module = torch.nn.Linear(2, 2)
+    checkpointer = AtomicCheckpointer(tmp_path, {"enhancer": module})
+    checkpointer.save_checkpoint(meta={"si_sdr_improvement": 1.0}, name="a")
+    kept = module.weight.detach().clone()
+    with torch.no_grad():
+        module.weight.add_(1)
+    time.sleep(0.01)
+    later = checkpointer.save_checkpoint(meta={"si_sdr_improvement": 2.0}, name="b")
+    Path(later.paramfiles["enhancer"]).write_bytes(b"truncated")
+    found = checkpointer.recover_if_possible()
+    assert found.meta["si_sdr_improvement"] == 1.0
+    assert torch.equal(module.weight, kept)
+    assert not list(tmp_path.glob("half-*"))
+
+
+def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(project, tmp_path, monkeypatch):
+    import torch
+
+    from pse_plugins.errors import BundleError
+    from pse_plugins.training import checkpoints
+
+    checkpointer = checkpoints.AtomicCheckpointer(tmp_path, {"enhancer": torch.nn.Linear(2, 2)})
+    checkpointer.save_checkpoint(name="a")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "_flush", full)
+    with pytest.raises(BundleError, match="No space left on device.*free some disk space"):
+        checkpointer.save_checkpoint(name="b")
+    assert [p.name for p in tmp_path.iterdir()] == ["CKPT+a"]
+
+
+def test_a_checkpoint_of_another_model_is_refused(project, tmp_path):
+    import torch
+
+    from pse_plugins.errors import BundleError
+    from pse_plugins.training.checkpoints import AtomicCheckpointer
+
+    module = torch.nn.Linear(2, 2)
+    AtomicCheckpointer(tmp_path, {"enhancer": module}, {"same_model": "film"}).save_checkpoint()
+    with pytest.raises(BundleError, match="another model"):
+        AtomicCheckpointer(tmp_path, {"enhancer": module}, {"same_model": "concat"}).recover_if_possible()
+
+
+@pytest.mark.slow
+def test_two_ranks_stay_in_sync_and_score_each_item_once(project):
+    output = project / "ranks"
+    script = project / "train.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys, hashlib, torch, pse_plugins
+            from pse_plugins.training import run
+            def after(enhancer, data, output, settings):
+                from pse_plugins.data.lists import fixed_list
+                from pse_plugins.evaluation import evaluate
+                rank = torch.distributed.get_rank()
+                items = fixed_list(data.test, output / f"test{rank}.json")
+                scores = evaluate(enhancer, items, metrics=["si-sdr"]).scores
+                ids = [s.id for s in scores if s.system == "right enrolment"]
+                flat = torch.cat([p.flatten() for p in enhancer.parameters()])
+                total = flat.double().sum().item()
+                (output / f"rank{rank}").write_text(f"{total!r} {len(ids)} {len(set(ids))} {len(items)}")
+            run(sys.argv[1:], after)
+            """
+        )
+    )
+    launcher = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        "29541",
+        str(script),
+    )
+    finish(start(project, output, "--distributed_backend", "gloo", launcher=launcher))
+    one, two = ((output / f"rank{r}").read_text() for r in (0, 1))
+    assert one == two
+    _, scored, different, items = one.split()
+    assert scored == different == items
