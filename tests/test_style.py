@@ -82,11 +82,10 @@ def test_functions_and_files_are_short(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
-def test_no_print_outside_cli_and_no_assert(path):
+def test_no_print_outside_cli(path):
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             assert "cli" in path.parts, f"line {node.lineno} prints; log it, or return it"
-        assert not isinstance(node, ast.Assert), f"line {node.lineno} asserts; raise a PseError with a remedy"
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
@@ -99,10 +98,11 @@ def test_nothing_is_left_to_be_done(path):
 
 def texts():
     """Yield the project's own text files, and nothing that was installed or made."""
-    made = {".git", ".venv", "results", "dist", "build", "_build", "__pycache__", ".demo"}
+    made = {"results", "dist", "build", "_build", "__pycache__"}
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
-        ours = not any(p in made or p.endswith((".egg-info", "_cache")) for p in parts)
+        hidden = parts[0].startswith(".") and parts[0] not in (".ci", ".gitignore")
+        ours = not hidden and not any(p in made or p.endswith(".egg-info") for p in parts)
         if ours and path.is_file() and path.suffix in TEXT:
             yield path
 

@@ -1,0 +1,17 @@
+"""The conformance kit: what every component must do, as small checks with three doors.
+
+In a plugin's tests::
+
+    from pse_plugins.testing import conformance
+
+    test_film = conformance("conditioner", "film")
+
+As plain functions: ``for check in checks("conditioner"): check(Film)``. As a record of results:
+``examine("conditioner", Film)``.
+"""
+
+from .doors import conformance, examine
+from .kit import Check, Result, Violation, checks
+from .rigs import CUE_DIM
+
+__all__ = ["CUE_DIM", "Check", "Result", "Violation", "checks", "conformance", "examine"]

@@ -1,0 +1,137 @@
+"""The doors to the kit: a record of results, and a test for pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import host
+from ..errors import ConfigError, nearest
+from .kit import Check, Result, Violation, checks
+from .rigs import CUE_DIM
+
+Conditioner = str | Callable[..., Any] | None
+
+
+def examine(
+    kind: str,
+    component: str | Callable[..., Any],
+    *,
+    conditioner: Conditioner = None,
+    conditioner_options: Mapping[str, Any] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    **options: Any,
+) -> list[Result]:
+    """Run every check of a kind over one component.
+
+    Parameters
+    ----------
+    kind : str
+        Its kind.
+    component : str or callable
+        Its name, as `pse_plugins.build` takes it, or the factory itself.
+    conditioner : str, callable or None
+        For a backbone: the conditioner to put inside; None takes a plain one of the kit's own.
+    conditioner_options : mapping, optional
+        For that conditioner.
+    expected_failures : mapping, optional
+        Check name -> why the component fails it. One that passes all the same needs attention too.
+    **options
+        For the factory; give tiny sizes, the checks run often.
+
+    Returns
+    -------
+    list of Result
+        One a check, in order.
+
+    Raises
+    ------
+    ComponentError
+        If a component cannot be found.
+    ConfigError
+        If an expected failure names no check.
+
+    Examples
+    --------
+    >>> {result.outcome for result in examine("conditioner", "film")}
+    {'passed'}
+    """
+    expected = dict(expected_failures or {})
+    _check_names(kind, expected)
+    factory = _factory(kind, component)
+    options |= _inside(kind, conditioner, conditioner_options or {})
+    return [_result(check, factory, options, expected.get(check.name)) for check in checks(kind)]
+
+
+def conformance(
+    kind: str,
+    component: str | Callable[..., Any],
+    *,
+    conditioner: Conditioner = None,
+    conditioner_options: Mapping[str, Any] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Callable[[Check], None]:
+    """Make a test for pytest, one case a check; arguments as `examine`.
+
+    Returns
+    -------
+    callable
+        To be bound to a name that starts with ``test_`` in a test module.
+    """
+    import pytest
+
+    expected = dict(expected_failures or {})
+    _check_names(kind, expected)
+
+    @pytest.mark.parametrize("check", checks(kind), ids=lambda check: check.name)
+    def test(check: Check) -> None:
+        inside = _inside(kind, conditioner, conditioner_options or {})
+        result = _result(check, _factory(kind, component), options | inside, expected.get(check.name))
+        if not result.ok:
+            pytest.fail(
+                f"{kind} {component!r}: {check.name}: {result.message} ({check.about})", pytrace=False
+            )
+
+    return test
+
+
+def _check_names(kind: str, expected: Mapping[str, str]) -> None:
+    names = [check.name for check in checks(kind)]
+    for name in expected:
+        if name not in names:
+            raise ConfigError(
+                f"no check {name!r} of a {kind}{nearest(name, names)}; checks: {', '.join(names)}"
+            )
+
+
+def _factory(kind: str, component: str | Callable[..., Any]) -> Callable[..., Any]:
+    return host.load(kind, component)[0] if isinstance(component, str) else component
+
+
+def _inside(kind: str, conditioner: Conditioner, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the option that puts a conditioner inside a backbone."""
+    if conditioner is None:
+        return {}
+    if kind != "backbone":
+        raise ConfigError(
+            f"only a backbone is examined with a conditioner inside, not a {kind}; leave it out"
+        )
+    factory = _factory("conditioner", conditioner)
+    return {"make_conditioner": lambda dim: factory(dim=dim, cue_dim=CUE_DIM, **options)}
+
+
+def _result(
+    check: Check, factory: Callable[..., Any], options: dict[str, Any], expected: str | None
+) -> Result:
+    try:
+        reason = check(factory, **options)
+    except Violation as violation:
+        return Result(check.name, "failed" if expected is None else "expected failure", str(violation))
+    if expected is not None:
+        return Result(
+            check.name,
+            "unexpected pass",
+            f"passes although a failure is expected ({expected}); expect it no more",
+        )
+    return Result(check.name, "passed" if reason is None else "not applicable", reason or "")

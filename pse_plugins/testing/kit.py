@@ -1,0 +1,116 @@
+"""A check, its verdict, and the list of checks of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, nearest
+from .checks import CHECKS
+from .rigs import RIGS, Rig
+from .verdict import Violation
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a component must do.
+
+    Parameters
+    ----------
+    kind, name : str
+        Kind of component, and the check's own kebab-case name.
+    about : str
+        What is demanded, in one line.
+    function : callable
+        Examines a `Rig`: raises `Violation`, or says in words why it does not apply, or returns None.
+    """
+
+    kind: str
+    name: str
+    about: str
+    function: Callable[[Any], str | None]
+
+    def __call__(self, factory: Callable[..., Any], **options: Any) -> str | None:
+        """Examine what ``factory(**options)`` builds.
+
+        Parameters
+        ----------
+        factory : callable
+            The component's class or function.
+        **options
+            Options for it; sizes that every component of the kind takes (``dim``, ``cue_dim``, ``n_bins``,
+            ``make_conditioner``) have tiny defaults. A ``make_conditioner`` builds for cues of width `CUE_DIM`.
+
+        Returns
+        -------
+        str or None
+            None if it passes, otherwise why the check does not apply to this component.
+
+        Raises
+        ------
+        Violation
+            If the component does not do what is demanded; any exception of the component counts.
+        """
+        try:
+            rig: Rig = RIGS[self.kind](factory, options)
+            return self.function(rig)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check found.
+
+    Parameters
+    ----------
+    check : str
+        Its name.
+    outcome : str
+        ``"passed"``, ``"failed"``, ``"not applicable"``, ``"expected failure"`` or ``"unexpected pass"``.
+    message : str
+        What is wrong, or why it does not apply; empty for a pass.
+    """
+
+    check: str
+    outcome: str
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing needs attention: an expected failure that passes does."""
+        return self.outcome not in ("failed", "unexpected pass")
+
+
+def checks(kind: str) -> list[Check]:
+    """List the checks of a kind of component, in the order they are best read.
+
+    Parameters
+    ----------
+    kind : str
+        ``"conditioner"``, ``"backbone"``, ``"speaker_encoder"``, ``"loss"`` or ``"metric"``.
+
+    Returns
+    -------
+    list of Check
+        Each can be called with a factory and its options.
+
+    Raises
+    ------
+    ConfigError
+        If the kit has no checks of such a kind.
+
+    Examples
+    --------
+    >>> [check.name for check in checks("loss")][:2]
+    ['loss-shape', 'padding-costs-nothing']
+    """
+    if kind not in CHECKS:
+        raise ConfigError(f"no checks for kind {kind!r}{nearest(kind, CHECKS)}; kinds: {', '.join(CHECKS)}")
+    return [
+        Check(kind, f.__name__.replace("_", "-"), (f.__doc__ or "").partition("\n")[0], f)
+        for f in CHECKS[kind]
+    ]

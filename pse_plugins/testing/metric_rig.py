@@ -1,0 +1,59 @@
+"""The rig of metrics: they read NumPy arrays, one item at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..contracts import Metric
+
+
+class MetricRig:
+    """Builds a metric and feeds it signals that are alike to speech.
+
+    Parameters
+    ----------
+    factory : callable
+        Builds the metric.
+    options : dict
+        Its options.
+    """
+
+    required: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, factory: Callable[..., Metric], options: dict[str, Any]) -> None:
+        self.factory = factory
+        self.options = options
+
+    def build(self, seed: int = 0) -> Metric:
+        """Build it; the seed is there for likeness to the other rigs."""
+        del seed
+        return self.factory(**self.options)
+
+    def score(self, noise: float, rate: int = 16000, pitch: float = 120.0) -> float:
+        """Score a target with noise of a level relative to it; the mixture's noise is as loud as the target."""
+        target = speech_like(rate, pitch)
+        hiss = np.random.default_rng(0).standard_normal(target.size).astype(np.float32) * target.std()
+        return self.build()(target + noise * hiss, target, target + hiss, rate)
+
+
+def speech_like(rate: int, pitch: float = 120.0, seconds: float = 2.0) -> np.ndarray:
+    """Make harmonics with a gliding pitch in syllables of a quarter of a second, ``[S]`` in float32.
+
+    Parameters
+    ----------
+    rate : int
+        In Hz.
+    pitch : float
+        Mean fundamental in Hz.
+    seconds : float
+        Duration.
+    """
+    time = np.arange(int(seconds * rate)) / rate
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 1.3 * time))) / rate
+    harmonics = range(1, int(0.4 * rate / pitch))
+    voice = np.sum([np.sin(k * phase + k * k) / k for k in harmonics], axis=0)
+    syllables = np.clip(np.sin(2 * np.pi * 2 * time) + 0.3, 0, None)
+    return (0.05 * voice * syllables).astype(np.float32)
