@@ -74,6 +74,7 @@ class AtomicCheckpointer(Checkpointer):
             if if_main_process():
                 _flush(half)
                 os.replace(half, final)
+            ddp_barrier()
         except (OSError, RuntimeError) as error:
             if not isinstance(error, OSError) and "write" not in str(error):  # torch reports a full disk so
                 raise
