@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -88,8 +89,9 @@ class Profile:
             "sample_rate": str(self.sample_rate),
             "notes": json.dumps(list(self.notes)),
         }
-        tensors = {"tokens": self.cue.tokens, "mask": self.cue.mask, "vectors": self.cue.vectors}
-        data = to_bytes({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, about)
+        parts = {"tokens": self.cue.tokens, "mask": self.cue.mask, "vectors": self.cue.vectors}
+        tensors = {name: part.detach().cpu().contiguous().clone() for name, part in parts.items()}
+        data = to_bytes(tensors, {**about, "sha256": _digest(about, tensors)})
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,10 @@ class Profile:
             raise BundleError(f"{path}: is not a profile; make one with pse enrol CLIP.wav --out me.profile")
         if int(about.get("version", "0")) > VERSION:
             raise BundleError(f"{path}: written by a newer pse-plugins; upgrade: pip install -U pse-plugins")
+        if about.pop("sha256", None) != _digest(about, tensors):
+            raise BundleError(
+                f"{path}: damaged, or changed after it was written; make it again with pse enrol"
+            )
         cue = SpeakerCue(tensors["tokens"], tensors["mask"], tensors["vectors"])
         notes = tuple(json.loads(about["notes"]))
         return Profile(cue, about["fingerprint"], int(about["sample_rate"]), notes, about["encoder"])
@@ -219,6 +225,15 @@ def assess(clip: np.ndarray, rate: int) -> list[str]:
     if _clipped(clip):
         notes.append("clipped: lower the recording level")
     return notes
+
+
+def _digest(about: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """Hash what a profile file says and holds."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {list(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _pad(x: Tensor, frames: int) -> Tensor:

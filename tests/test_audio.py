@@ -60,7 +60,7 @@ def test_small_blocks_of_a_long_file_are_the_file(tmp_path):
     soundfile.write(tmp_path / "a.wav", samples, 16000, "FLOAT")
     with BlockReader(tmp_path / "a.wav") as reader:
         blocks = list(reader.blocks(7001))
-    assert {len(block) for block in blocks[:-1]} <= {7001, 600_000 % 7001, 2**19 // 7001 * 7001 % 7001 or 7001}
+    assert max(map(len, blocks)) == 7001
     np.testing.assert_array_equal(np.concatenate(blocks)[:, 0], samples)
 
 

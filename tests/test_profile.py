@@ -42,7 +42,9 @@ def test_a_saved_profile_comes_back_whole(tmp_path):
 
 def test_another_encoder_is_refused_with_the_remedy():
     make().check("abc")
-    with pytest.raises(BundleError, match="made with the speaker encoder d-vector.*enrol again with this model"):
+    with pytest.raises(
+        BundleError, match="made with the speaker encoder d-vector.*enrol again with this model"
+    ):
         make().check("xyz", "ecapa")
 
 
@@ -123,7 +125,7 @@ def test_a_good_clip_draws_no_remark():
 
 def test_little_speech_noise_and_clipping_are_remarked():
     clip = talk(3)
-    background = 0.02 * np.random.default_rng(1).standard_normal(len(clip))
+    background = 0.05 * np.random.default_rng(1).standard_normal(len(clip))
     assert assess(talk(0.8), 16000)[0].startswith("only 0.")
     assert [note[:5] for note in assess(clip + background, 16000)] == ["noisy"]
     assert [note[:7] for note in assess(np.clip(clip, -0.05, 0.05), 16000)] == ["clipped"]
@@ -147,6 +149,6 @@ def test_a_clip_that_nobody_can_be_enrolled_with_is_refused(clip, message):
 
 
 @settings(max_examples=20, deadline=None)
-@given(gain=st.floats(0.01, 5), rate=st.sampled_from([8000, 16000, 44100, 48000]))
+@given(gain=st.floats(0.05, 5), rate=st.sampled_from([8000, 16000, 44100, 48000]))
 def test_the_verdict_depends_neither_on_level_nor_on_rate(gain, rate):
-    assert assess(talk(2, rate) * gain, rate) == []
+    assert assess(talk(3, rate) * gain, rate) == []

@@ -33,6 +33,9 @@ def tiny(**options):
         **options,
     }
     enhancer = build_enhancer(config)
+    with torch.no_grad():  # a fresh conditioner may do nothing, and a fresh encoder hear no difference
+        for parameter in enhancer.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
     encoder = enhancer.speaker_encoder
     return (
         enhancer
@@ -66,8 +69,8 @@ def put(path, samples, rate=RATE, **options):
 
 def pse(*args, stdin=b""):
     """Run ``pse`` here; gives code, out, err and, for raw PCM, the bytes on stdout."""
-    out, err, raw = io.StringIO(), io.StringIO(), io.BytesIO()
-    out.buffer, old = raw, sys.stdin
+    raw, err, old = io.BytesIO(), io.StringIO(), sys.stdin
+    out = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
     sys.stdin = SimpleNamespace(buffer=io.BytesIO(stdin), isatty=lambda: False)
     threads = torch.get_num_threads()
     try:
@@ -76,4 +79,6 @@ def pse(*args, stdin=b""):
     finally:
         sys.stdin = old
         torch.set_num_threads(threads)
-    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue(), raw=raw.getvalue())
+    return SimpleNamespace(
+        code=code, out=raw.getvalue().decode(errors="replace"), err=err.getvalue(), raw=raw.getvalue()
+    )
