@@ -48,13 +48,15 @@ class Rig(ABC):
         """Give the tiny sizes to build with."""
         return {}
 
-    def build(self, seed: int = 0) -> Any:
+    def build(self, seed: int = 0, moved: bool = True) -> Any:
         """Build in evaluation mode at a random point: what starts constant (a zero gate, say) is moved."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             built = self.factory(**self.options)
             if isinstance(built, nn.Module):
-                _move_constants(built.eval())
+                built.eval()
+                if moved:
+                    _move_constants(built)
         return built
 
     @abstractmethod
