@@ -25,7 +25,10 @@ COMMANDS = {
     "plugins": "List speaker encoders, conditioners, backbones, losses and metrics on offer.",
     "doctor": "Check this installation and say how to mend it.",
 }
-"""Subcommand -> its line in the help. ``pse_plugins.cli.<name>`` has a ``command`` function or a typer ``app``."""
+"""Subcommand -> its line in the help.
+
+``pse_plugins.cli.<name>`` has a ``command`` function, with typer's ``CONTEXT`` settings if need be, or an ``app``.
+"""
 
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
