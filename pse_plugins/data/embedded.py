@@ -1,4 +1,4 @@
-"""The embedded corpus: synthetic voices and noise, made in seconds, so that anything can be tried without a download."""
+"""The embedded corpus: synthetic voices and noise, made in seconds: anything can be tried without a download."""
 
 from __future__ import annotations
 

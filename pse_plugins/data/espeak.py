@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import json
+import os
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -50,8 +55,11 @@ CROWD = (
 # fmt: on
 """Variants that are heard only in the noise of a crowd."""
 
-SPLITS = {"train": 0.77, "valid": 0.08, "test": 0.15}
-"""Share of the voices, and of the variants: no variant is in two sets."""
+HELD = {"valid": 0.08, "test": 0.15}
+"""Share of the voices, and of the variants, that are not trained on: no variant is in two sets."""
+
+OVERVIEW = "voices.json"
+"""Which voices a corpus has, and how they were made."""
 
 _RATE, _RANGE, _PITCH = 1, 4, 3  # espeak_PARAMETER
 _SYNCHRONOUS, _UTF8 = 2, 1
@@ -118,15 +126,21 @@ def cast_voices(count: int, seed: int = 0) -> dict[str, list[Voice]]:
     rng = random.Random(seed)
     variants = rng.sample(VARIANTS, len(VARIANTS))
     split: dict[str, list[Voice]] = {}
-    made = 0
-    for name, share in SPLITS.items():
-        wanted = count - made if name == "test" else max(2, round(share * count))
-        own = variants if name == "test" else variants[: round(share * len(VARIANTS))]
-        variants = variants[len(own) :]
-        pairs = _pairs(own, rng)
-        split[name] = [_draw(made + i, *next(pairs), rng) for i in range(wanted)]
-        made += wanted
-    return split
+    for name, share in HELD.items():
+        own, variants = _cut(variants, round(share * len(VARIANTS)))
+        split[name] = _cast(own, max(2, round(share * count)), sum(map(len, split.values())), rng)
+    held = sum(map(len, split.values()))
+    return {"train": _cast(variants, count - held, held, rng), **split}
+
+
+def _cut(items: list[str], size: int) -> tuple[list[str], list[str]]:
+    return items[:size], items[size:]
+
+
+def _cast(variants: Sequence[str], count: int, first: int, rng: random.Random) -> list[Voice]:
+    """Draw voices of these variants, numbered from ``first``."""
+    pairs = _pairs(variants, rng)
+    return [_draw(first + i, *next(pairs), rng) for i in range(count)]
 
 
 def _pairs(variants: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -305,21 +319,58 @@ def synthesise_corpus(
         )
     folder, cast = Path(folder), cast_voices(voices, seed)
     key = digest([{name: [asdict(v) for v in group] for name, group in cast.items()}, sentences, seed, rate])
-    overview = folder / "voices.json"
-    if is_fresh([overview], key):
-        return folder
+    if not is_fresh([folder / OVERVIEW], key):
+        run_alone(_write_corpus, str(folder.absolute()), voices, sentences, seed, rate)
+        mark_fresh([folder / OVERVIEW], key)
+    return folder
+
+
+def run_alone(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a module's function in a process of its own: what eSpeak says depends on what it said before.
+
+    Parameters
+    ----------
+    function : callable
+        Found by its name in its module.
+    *arguments
+        What JSON can hold.
+
+    Raises
+    ------
+    DataError
+        If it fails.
+    """
+    call = json.dumps([function.__module__, function.__name__, arguments])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", _CALL, call], env=environment, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise DataError(
+            f"the corpus could not be made: {last.removeprefix('pse_plugins.errors.DataError: ')}"
+        )
+
+
+_CALL = """import importlib, json, sys
+module, name, arguments = json.loads(sys.argv[1])
+getattr(importlib.import_module(module), name)(*arguments)"""
+
+
+def _write_corpus(folder: str, voices: int, sentences: int, seed: int, rate: int) -> None:
+    """Speak everything, in place of what was there."""
+    root, overview = Path(folder), Path(folder) / OVERVIEW
     if overview.is_file():
-        for id, about in read_json(overview, "list of voices").items():  # another corpus of ours was here
-            shutil.rmtree(folder / about["set"] / id, ignore_errors=True)
+        for id, about in read_json(overview, "list of voices").items():
+            shutil.rmtree(root / about["set"] / id, ignore_errors=True)
+    cast = cast_voices(voices, seed)
+    write_json(overview, {v.id: {**asdict(v), "set": name} for name, group in cast.items() for v in group})
     trained, held = read_sentences()
     for name, group in cast.items():
         for voice in group:
             _record(
-                folder / name / voice.id, voice, trained if name == "train" else held, sentences, seed, rate
+                root / name / voice.id, voice, trained if name == "train" else held, sentences, seed, rate
             )
-    write_json(overview, {v.id: {**asdict(v), "set": name} for name, group in cast.items() for v in group})
-    mark_fresh([overview], key)
-    return folder
 
 
 def _record(folder: Path, voice: Voice, texts: Sequence[str], count: int, seed: int, rate: int) -> None:

@@ -10,7 +10,7 @@ import soundfile
 from scipy.signal import fftconvolve
 
 from ..errors import ConfigError, nearest
-from .espeak import crowd, level, read_sentences, speak
+from .espeak import crowd, level, read_sentences, run_alone, speak
 from .manifest import digest, is_fresh, mark_fresh, write_json
 
 FOLDS = 5
@@ -199,16 +199,25 @@ def synthesise_noise(
             "noise: use 1 to 1000 a kind, 1 to 600 seconds, a rate of 8000 Hz or more, a seed from 0"
         )
     key, overview = digest([kinds, per_kind, seconds, seed, rate]), folder / "noises.json"
-    if is_fresh([overview], key):
-        return folder
+    if not is_fresh([overview], key):
+        task = (str(folder.absolute()), kinds, per_kind, seconds, seed, rate)
+        run_alone(_write_noise, *task) if "babble" in kinds else _write_noise(*task)
+        write_json(
+            overview, {"kinds": kinds, "folds": FOLDS, "per_kind": per_kind, "seconds": seconds, "seed": seed}
+        )
+        mark_fresh([overview], key)
+    return folder
+
+
+def _write_noise(
+    folder: str, kinds: Sequence[str], per_kind: int, seconds: float, seed: int, rate: int
+) -> None:
+    """Compute everything, in place of what was there."""
     for kind in kinds:
-        (folder / kind).mkdir(parents=True, exist_ok=True)
+        Path(folder, kind).mkdir(parents=True, exist_ok=True)
+        for old in Path(folder, kind).glob(f"?-{kind}*-A.flac"):
+            old.unlink()
         for fold, number in ((f, n) for f in range(1, FOLDS + 1) for n in range(per_kind)):
             noise = NOISES[kind](Draw(seed, fold, number, kind), round(seconds * rate), rate)
-            path = folder / kind / f"{fold}-{kind}{number:02d}-A.flac"
+            path = Path(folder, kind, f"{fold}-{kind}{number:02d}-A.flac")
             soundfile.write(path, level(noise), rate, subtype="PCM_16")
-    write_json(
-        overview, {"kinds": kinds, "folds": FOLDS, "per_kind": per_kind, "seconds": seconds, "seed": seed}
-    )
-    mark_fresh([overview], key)
-    return folder
