@@ -135,6 +135,47 @@ class ReferenceEncoder(SpeakerEncoder):
         return self.project(total / mask.sum(2, keepdim=True).clamp(min=1))
 
 
+class ReferenceFeatureEncoder(SpeakerEncoder):
+    """Follows an embedding of each frame over time; the vector is where it ends.
+
+    Parameters
+    ----------
+    n_bins : int
+        Frequency bins ``F``.
+    """
+
+    input = "features"
+    cue_dim = vector_dim = 5
+
+    def __init__(self, n_bins: int = 9) -> None:
+        super().__init__()
+        self.embed = nn.Linear(n_bins, self.vector_dim)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> SpeakerCue:
+        """Encode features ``[B, T, F]``, lengths ``[B]`` in frames."""
+        tokens = self.follow(features, initial_state(self.state_spec(), len(features), features))  # [B, T, E]
+        mask = torch.arange(tokens.shape[1], device=lengths.device) < lengths.unsqueeze(-1)
+        last = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, tokens.shape[2])
+        return SpeakerCue(tokens.unsqueeze(1), mask.unsqueeze(1), tokens.gather(1, last))
+
+    def state_spec(self) -> list[StateSpec]:
+        """List the embedding so far."""
+        return [StateSpec("embedding", (self.vector_dim,))]
+
+    def step(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Hear the next ``t`` frames."""
+        vector = self.follow(features, state)[:, -1]
+        return vector, {"embedding": vector}
+
+    def follow(self, features: Tensor, state: State) -> Tensor:
+        """Give the embedding after each frame, ``[B, t, E]``."""
+        embedding, followed = state["embedding"], []
+        for frame in torch.tanh(self.embed(features)).unbind(1):
+            embedding = 0.8 * embedding + 0.2 * frame
+            followed.append(embedding)
+        return torch.stack(followed, dim=1)
+
+
 class ReferenceLoss:
     """Mean absolute difference over the valid samples."""
 

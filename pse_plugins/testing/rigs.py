@@ -123,7 +123,7 @@ class EncoderRig(Rig):
         generator = torch.Generator().manual_seed(seed)
         module = self.build()
         if module.input == "features":
-            features = torch.rand(batch, _FRAMES, module.n_bins, generator=generator)
+            features = torch.rand(batch, _FRAMES, self.options.get("n_bins", _BINS), generator=generator)
             return {"features": features, "lengths": torch.tensor([_FRAMES, _FRAMES - 7] * batch)[:batch]}
         samples = module.sample_rate // 2
         swell = 0.2 + torch.sin(torch.arange(samples) * 12.0 / samples).square()

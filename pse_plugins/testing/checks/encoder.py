@@ -77,7 +77,7 @@ def absent_clip_masked(rig: EncoderRig) -> str | None:
     demand(not mask[0, 1].any(), "an absent clip (length 0) has valid tokens")
     demand(mask.any(-1)[inputs["lengths"] > 0].all(), "a clip that is there has no valid token")
     demand(not (mask[..., 1:] & ~mask[..., :-1]).any(), "valid tokens do not stand at the start")
-    demand(mask[-1, 1].sum() < mask[-1, 0].sum(), "a shorter clip has as many valid tokens as a longer one")
+    demand(mask[-1, 1].sum() <= mask[-1, 0].sum(), "a shorter clip has more valid tokens than a longer one")
     return None
 
 

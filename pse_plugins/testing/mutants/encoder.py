@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...contracts import SpeakerCue, SpeakerEncoder
-from ..references import ReferenceEncoder
+from ...contracts import SpeakerCue, SpeakerEncoder, State
+from ..references import ReferenceEncoder, ReferenceFeatureEncoder
 from .mutant import Ward
 
 _ward = Ward("speaker_encoder")
@@ -105,3 +105,12 @@ class NormalisesInPlace(ReferenceEncoder):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:
         """Encode louder recordings."""
         return super().forward(waveforms.mul_(2.0), lengths)
+
+
+@_ward.caught_by("streaming-equals-whole")
+class ForgetsBetweenSteps(ReferenceFeatureEncoder):
+    """Starts each step from nothing."""
+
+    def step(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Hear the next frames only."""
+        return super().step(features, {"embedding": torch.zeros_like(state["embedding"])})
