@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 SCENARIOS = ("ambient", "babble", "talkers", "clean")
 """Noise; one competing speaker; several; white noise far below."""
 _TRIES = 200
+_NO_NOISE = "the ambient scenario needs noise; name a noise folder, or set its weight to 0"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Drawer:
 
     def __init__(self, law: MixingLaw, speech: SpeechPool, noise: NoisePool | None) -> None:
         if noise is None and "ambient" in law.used:
-            raise ConfigError("the ambient scenario needs noise; name a noise folder, or set its weight to 0")
+            raise ConfigError(_NO_NOISE)
         if noise is not None and noise.rate != speech.rate:
             raise ConfigError(
                 f"speech at {speech.rate} Hz and noise at {noise.rate} Hz; load both at one rate"
@@ -238,7 +239,8 @@ class Drawer:
     def _noise(self, length: int, rng: np.random.Generator) -> Part:
         """Draw a stretch of noise that is not silent."""
         noise = self.noise
-        assert noise is not None  # checked when this was made
+        if noise is None:
+            raise ConfigError(_NO_NOISE)
         for _ in range(_TRIES):
             id = noise.ids[rng.integers(len(noise.ids))]
             start = int(rng.integers(noise.period(id, length)))

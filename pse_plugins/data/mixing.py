@@ -38,13 +38,13 @@ def mix(
         Its own plan has the gains that were used: `render` makes the same samples from it.
     """
     target = cut(plan.target, speech, noise)
-    others = [cut(part, speech, noise) for part in plan.interferers]
+    others = [_placed(part, target.size, speech, noise) for part in plan.interferers]
     gains = _gains(plan, target, others, speech.rate, level_db)
-    wanted, mixture = _add(plan, target, others, gains)
+    wanted, mixture = _add(target, others, gains)
     peak = max(float(np.abs(mixture).max()), float(np.abs(wanted).max()))
     if peak > 1:
         gains = [float(np.float32(g * 0.999 / peak)) for g in gains]
-        wanted, mixture = _add(plan, target, others, gains)
+        wanted, mixture = _add(target, others, gains)
     parts = tuple(replace(part, gain=g) for part, g in zip(plan.interferers, gains[1:], strict=True))
     plan = replace(plan, target=replace(plan.target, gain=gains[0]), interferers=parts)
     return _item(plan, mixture, wanted, speech)
@@ -52,9 +52,10 @@ def mix(
 
 def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
     """Make the mixture of a plan whose gains are final, sample for sample the same every time."""
-    others = [cut(part, speech, noise) for part in plan.interferers]
+    target = cut(plan.target, speech, noise)
+    others = [_placed(part, target.size, speech, noise) for part in plan.interferers]
     gains = [plan.target.gain, *(part.gain for part in plan.interferers)]
-    wanted, mixture = _add(plan, cut(plan.target, speech, noise), others, gains)
+    wanted, mixture = _add(target, others, gains)
     return _item(plan, mixture, wanted, speech)
 
 
@@ -69,6 +70,16 @@ def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
             f"noise {part.id!r} is wanted but no noise recordings were given; name the noise folder"
         )
     return noise.segment(part.id, part.start, part.length)
+
+
+def _placed(part: Part, size: int, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
+    """Cut a part and put it where it belongs in a mixture of ``size`` samples."""
+    samples = cut(part, speech, noise)
+    if samples.size == size:
+        return samples
+    placed = np.zeros(size, np.float32)
+    placed[part.at : part.at + samples.size] = samples
+    return placed
 
 
 def white(seed: int, length: int) -> np.ndarray:
@@ -95,10 +106,8 @@ def _gains(
         part.gain / (active_rms(x, rate) or 1.0) for part, x in zip(plan.interferers, others, strict=True)
     ]
     if len(others) > 1:
-        summed = np.zeros_like(target)
-        for part, x, g in zip(plan.interferers, others, relative, strict=True):
-            summed[part.at : part.at + part.length] += np.float32(g) * x
-        together = active_rms(summed, rate) or 1.0
+        summed = sum(np.float32(g) * x for g, x in zip(relative, others, strict=True))
+        together = active_rms(np.asarray(summed), rate) or 1.0
     else:
         together = plan.interferers[0].gain if others else 1.0
     scale = own * level / together * 10 ** (-plan.snr / 20)
@@ -106,13 +115,13 @@ def _gains(
 
 
 def _add(
-    plan: Plan, target: np.ndarray, others: Sequence[np.ndarray], gains: Sequence[float]
+    target: np.ndarray, others: Sequence[np.ndarray], gains: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add the parts up; always in this order, so that the sum is the same to the last bit."""
     wanted = target if gains[0] == 1 else target * np.float32(gains[0])
     mixture = wanted.copy()
-    for part, x, gain in zip(plan.interferers, others, gains[1:], strict=True):
-        mixture[part.at : part.at + part.length] += x * np.float32(gain)
+    for x, gain in zip(others, gains[1:], strict=True):
+        mixture += x * np.float32(gain)
     return wanted, mixture
 
 
