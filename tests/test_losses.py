@@ -32,6 +32,48 @@ def test_the_limit_stops_a_perfect_item():
     assert torch.allclose(loss, torch.tensor(-30.0), atol=0.01)
 
 
+def test_no_estimate_does_not_pay():
+    _, target = pair()
+    loss = build("loss", "si-sdr")(torch.zeros_like(target), target, torch.full((3,), 4000))
+    assert torch.allclose(loss, torch.tensor(20.0), atol=0.01)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_compressed_spectral_equals_its_definition(alpha):
+    estimate, target = pair()
+    loss = build("loss", "compressed-spectral", alpha=alpha, level_db=None)
+    got = loss(estimate, target, torch.tensor([4000, 4000, 2500]))
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    for i, n in enumerate((4000, 4000, 2500)):
+        e, s = (np.pad(x[i, :n].double().numpy(), (256, 768)) for x in (estimate, target))
+        frames = [
+            (np.fft.rfft(window * e[k : k + 512]), np.fft.rfft(window * s[k : k + 512]))
+            for k in range(0, n, 128)
+        ]
+        E, S = (np.array(x) for x in zip(*frames))
+        magnitude = (abs(S) ** 0.3 - abs(E) ** 0.3) ** 2
+        phase = abs(abs(S) ** 0.3 * np.exp(1j * np.angle(S)) - abs(E) ** 0.3 * np.exp(1j * np.angle(E))) ** 2
+        assert got[i].item() == pytest.approx((alpha * magnitude + (1 - alpha) * phase).mean(), rel=1e-3)
+
+
+def test_compressed_spectral_does_not_depend_on_the_recording_level():
+    (estimate, target), n = pair(), torch.full((3,), 4000)
+    loss = build("loss", "compressed-spectral")
+    assert torch.allclose(loss(0.2 * estimate, 0.2 * target, n), loss(estimate, target, n), rtol=1e-4)
+    assert (
+        loss(0.2 * estimate, target, n) > 2 * loss(estimate, target, n)
+    ).all()  # but on the estimate's own
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loss_is_float32_inside_autocast(name):
+    (estimate, target), n = pair(), torch.full((3,), 4000)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = build("loss", name)(estimate, target, n)
+    assert inside.dtype == torch.float32
+    assert torch.equal(inside, build("loss", name)(estimate, target, n))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_and_company_do_not_matter(name):
     loss, (estimate, target) = build("loss", name), pair()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from pse_plugins import build
+from pse_plugins.errors import PseError
+from pse_plugins.metrics import pesq as pesq_module
 from pse_plugins.metrics.pesq import Pesq
 
 NAMES = ["si-sdr", "si-sdr-improvement", "sdr", "pesq", "stoi", "estoi"]
@@ -35,6 +37,42 @@ def test_sdr_forgives_a_short_filter_and_si_sdr_does_not(speech):
     delayed = np.roll(speech, 5)
     assert build("metric", "sdr")(delayed, speech, speech, 16000) > 25
     assert build("metric", "si-sdr")(delayed, speech, speech, 16000) < 20
+
+
+def test_sdr_of_orthogonal_noise_is_the_ratio():
+    rng = np.random.default_rng(0)
+    s, n = rng.standard_normal((2, 64000))
+    n *= np.linalg.norm(s) / np.linalg.norm(n) / 10
+    assert build("metric", "sdr")(s + n, s, s, 16000) == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "best"),
+    [("stoi", 16000, 1.0), ("estoi", 16000, 1.0), ("pesq", 16000, 4.644), ("pesq", 8000, 4.549)],
+)
+def test_the_target_itself_gets_the_highest_score(speech, name, rate, best):
+    metric = build("metric", name)
+    if getattr(metric, "available", str)():
+        pytest.xfail("pesq needs a C compiler")
+    assert metric(speech, speech, speech, rate) == pytest.approx(best, abs=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clip_too_short_to_score_is_nan_or_a_number(speech, name):
+    metric = build("metric", name)
+    if getattr(metric, "available", str)():
+        pytest.xfail("pesq needs a C compiler")
+    for samples in (0, 1, 100, 2000):
+        part = speech[8000 : 8000 + samples]
+        assert isinstance(metric(0.9 * part, part, part + 0.01, 16000), float)
+
+
+def test_pesq_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(pesq_module.importlib.util, "find_spec", lambda name: None)
+    metric = build("metric", "pesq")
+    assert "pse-plugins[eval]" in metric.available()
+    with pytest.raises(PseError, match=r"pse-plugins\[eval\]"):
+        metric(np.ones(8000), np.ones(8000), np.ones(8000), 16000)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,22 +9,22 @@ from ..errors import ConfigError
 
 
 class CompressedSpectral:
-    """``mean (1 - alpha) ||S|^p - |E|^p|^2 + alpha ||S|^p e^{j phi_S} - |E|^p e^{j phi_E}|^2``.
+    """``mean alpha ||S|^p - |E|^p|^2 + (1 - alpha) ||S|^p e^{j phi_S} - |E|^p e^{j phi_E}|^2``.
 
-    The phase-aware loss of Eskimez et al., "Personalized speech enhancement", 2021; the mean goes over the
-    frames that hold valid samples and all bins.
+    The phase-aware loss of Eskimez et al., "Personalized speech enhancement: new models and comprehensive
+    evaluation", 2021; the mean goes over the frames that hold valid samples and all bins.
 
     Parameters
     ----------
     power : float
         ``p``, in (0, 1].
     alpha : float
-        Share of the phase-aware term, in [0, 1].
+        Share of the magnitude term, in [0, 1]; the rest is the phase-aware term's.
     frame, hop : int
         Of the Hann-windowed transform, in samples.
     level_db : float or None
-        The pair is brought to a common gain that puts the target's power here first, so that the loss
-        does not depend on the recording level; None leaves levels alone.
+        Both signals get the gain that puts the target's RMS here, at most 20 dB, so that the loss does not
+        depend on the recording level; None leaves levels alone.
 
     Raises
     ------
@@ -53,14 +53,12 @@ class CompressedSpectral:
         estimate, target = estimate.float() * valid, target.float() * valid
         if self.level_db is not None:
             mean_square = target.square().sum(1, keepdim=True) / lengths.clamp(min=1).unsqueeze(1)
-            gain = torch.where(
-                mean_square > 1e-8, 10 ** (self.level_db / 20) / mean_square.clamp(min=1e-8).sqrt(), 1.0
-            )
+            gain = (10 ** (self.level_db / 20) / mean_square.clamp(min=1e-12).sqrt()).clamp(max=10.0)
             estimate, target = estimate * gain, target * gain
         (e, e_unit), (s, s_unit) = self._compressed(estimate), self._compressed(target)  # [B, F, T]
         magnitude = (s - e).square()
         phase = (s.unsqueeze(-1) * s_unit - e.unsqueeze(-1) * e_unit).square().sum(-1)
-        per_frame = ((1 - self.alpha) * magnitude + self.alpha * phase).mean(1)  # [B, T]
+        per_frame = (self.alpha * magnitude + (1 - self.alpha) * phase).mean(1)  # [B, T]
         frames = torch.arange(per_frame.shape[1], device=target.device) * self.hop < lengths.unsqueeze(1)
         return (per_frame * frames).sum(1) / frames.sum(1).clamp(min=1)
 

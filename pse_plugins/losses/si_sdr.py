@@ -50,9 +50,9 @@ class SiSdr:
         wanted = scale.unsqueeze(1) * target
         wanted_power = wanted.square().sum(1)
         error = (estimate - wanted).square().sum(1) + self.limit * wanted_power
-        # both are relative to the target, so that the small constants mean the same at any level
+        # relative to the target, so that the small constants mean the same at any level; no estimate is -20 dB
         reference = target.square().sum(1).clamp(min=1e-12)
-        ratio = 10 * ((wanted_power / reference + 1e-8).log10() - (error / reference + 1e-8).log10())
+        ratio = 10 * ((wanted_power / reference + 1e-10).log10() - (error / reference + 1e-8).log10())
         level = 10 * (estimate.square().sum(1) / count[:, 0] / self.floor + 1).log10()
         return torch.where(silent, level, -ratio)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from pathlib import Path
 
 import torch
@@ -11,18 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..contracts import SpeakerCue, SpeakerEncoder
-from ..errors import BundleError
+from ..errors import BundleError, ConfigError
+from .slaney import slaney_mel
+from .trimming import without_silence
 
 _FRAME, _HOP, _MELS = 400, 160, 40
 _LEVEL_DB = -30.0
+_WINDOW, _STEP, _LEAST = 160, 77, 120  # frames: of a partial, between partials, in the last one
 
 
 class DVector(SpeakerEncoder):
     """Three LSTM layers over mel frames; tokens are their hidden states, the vector a projection of the last.
 
     Wan et al., "Generalized end-to-end loss for speaker verification", 2018, with the input that the public
-    weights of the ``resemblyzer`` package expect: power mel (no logarithm) at 16 kHz, 400/160 samples, each clip
-    raised to -30 dBFS if it is below.
+    weights of the ``resemblyzer`` package expect: power mel (no logarithm) at 16 kHz, 400/160 samples, of each
+    clip without its long silences, raised to -30 dBFS if it is below.
 
     Parameters
     ----------
@@ -33,11 +35,16 @@ class DVector(SpeakerEncoder):
         Width of LSTM, tokens and vectors.
     layers : int
         LSTM layers.
+    partials : bool
+        Average the vectors of overlapping stretches of 1.6 s, the length the weights were trained on, instead of
+        taking one over the whole clip. Tells speakers apart better, at three times the work.
 
     Raises
     ------
     BundleError
         If the weights cannot be found or read, or are another model's.
+    ConfigError
+        If a size is not positive.
 
     Examples
     --------
@@ -51,12 +58,21 @@ class DVector(SpeakerEncoder):
     mel: Tensor
     window: Tensor
 
-    def __init__(self, weights: str | None = "resemblyzer", hidden: int = 256, layers: int = 3) -> None:
+    def __init__(
+        self,
+        weights: str | None = "resemblyzer",
+        hidden: int = 256,
+        layers: int = 3,
+        partials: bool = False,
+    ) -> None:
         super().__init__()
+        if hidden < 1 or layers < 1:
+            raise ConfigError(f"d-vector: hidden and layers must be at least 1, got {hidden} and {layers}")
         self.cue_dim = self.vector_dim = hidden
+        self.partials = partials
         self.lstm = nn.LSTM(_MELS, hidden, layers, batch_first=True)
         self.linear = nn.Linear(hidden, hidden)
-        self.register_buffer("mel", _slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
+        self.register_buffer("mel", slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
         self.register_buffer("window", torch.hann_window(_FRAME), persistent=False)
         if weights is not None:
             self._load(_find(weights))
@@ -64,24 +80,39 @@ class DVector(SpeakerEncoder):
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:
         """Encode clips ``[B, Q, S]``, lengths ``[B, Q]`` in samples at 16 kHz."""
-        batch, clips = lengths.shape
         mel, frames = self._features(waveforms.flatten(0, 1), lengths.flatten())
-        tokens, _ = self.lstm(mel)  # [B Q, N, E]
+        tokens = self.lstm(mel)[0]  # [B Q, N, E]
         mask = torch.arange(tokens.shape[1], device=tokens.device) < frames.unsqueeze(1)
-        last = tokens.gather(1, (frames - 1).clamp(min=0)[:, None, None].expand(-1, 1, tokens.shape[2]))[:, 0]
-        present = (frames > 0).unsqueeze(1)
-        vectors = functional.normalize(torch.relu(self.linear(last)), dim=1, eps=1e-6) * present
+        vectors = self._of_partials(mel, frames) if self.partials else self._vectors(tokens, frames)
         tokens = tokens * mask.unsqueeze(-1)
-        return SpeakerCue(*(x.unflatten(0, (batch, clips)) for x in (tokens, mask, vectors)))
+        return SpeakerCue(*(x.unflatten(0, tuple(lengths.shape)) for x in (tokens, mask, vectors)))
+
+    def _vectors(self, tokens: Tensor, frames: Tensor) -> Tensor:
+        """Project each row's last valid hidden state: ``[B, N, E]`` and counts ``[B]`` to ``[B, E]``."""
+        index = (frames - 1).clamp(min=0)[:, None, None].expand(-1, 1, tokens.shape[2])
+        vectors = torch.relu(self.linear(tokens.gather(1, index)[:, 0]))
+        return functional.normalize(vectors, dim=1, eps=1e-6) * (frames > 0).unsqueeze(1)
+
+    def _of_partials(self, mel: Tensor, frames: Tensor) -> Tensor:
+        """Average the vectors of stretches of frames: ``[B, N, 40]`` and counts ``[B]`` to ``[B, E]``."""
+        short = (_WINDOW - mel.shape[1]) if mel.shape[1] < _WINDOW else (_WINDOW - mel.shape[1]) % _STEP
+        pieces = (
+            functional.pad(mel, (0, 0, 0, short)).unfold(1, _WINDOW, _STEP).transpose(2, 3)
+        )  # [B, W, 160, 40]
+        left = frames.unsqueeze(1) - _STEP * torch.arange(pieces.shape[1], device=mel.device)  # [B, W]
+        used = torch.where((left >= _LEAST) | (left == frames.unsqueeze(1)), left.clamp(max=_WINDOW), 0)
+        vectors = self._vectors(self.lstm(pieces.flatten(0, 1))[0], used.flatten())
+        return functional.normalize(vectors.unflatten(0, tuple(used.shape)).sum(1), dim=1, eps=1e-6)
 
     def _features(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Make mel frames ``[B, N, 40]`` of clips ``[B, S]``, and count each clip's ``[B]``."""
+        waveforms = functional.pad(waveforms, (0, max(0, _FRAME - waveforms.shape[1])))
         valid = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths.unsqueeze(1)
-        waveforms = waveforms * valid
+        waveforms, lengths = without_silence(waveforms * valid, lengths)
         power = waveforms.square().sum(1) / lengths.clamp(min=1)
         gain = (10 ** (_LEVEL_DB / 20) / power.clamp(min=1e-10).sqrt()).clamp(min=1.0)
         spectrum = torch.stft(
-            functional.pad(waveforms * gain.unsqueeze(1), (0, max(0, _FRAME - waveforms.shape[1]))),
+            waveforms * gain.unsqueeze(1),
             _FRAME,
             _HOP,
             window=self.window,
@@ -90,8 +121,7 @@ class DVector(SpeakerEncoder):
             return_complex=True,
         )
         energy = spectrum.real.square() + spectrum.imag.square()  # [B, F, N]
-        frames = torch.where(lengths > 0, lengths // _HOP + 1, 0)
-        return energy.transpose(1, 2) @ self.mel, frames
+        return energy.transpose(1, 2) @ self.mel, torch.where(lengths > 0, lengths // _HOP + 1, 0)
 
     def _load(self, path: Path) -> None:
         try:
@@ -101,7 +131,7 @@ class DVector(SpeakerEncoder):
             raise BundleError(f"{path}: not a file of d-vector weights ({reason}); give another") from error
         saved = saved.get("model_state", saved) if isinstance(saved, dict) else {}
         wanted = self.state_dict()
-        kept = {k: v for k, v in saved.items() if k in wanted and v.shape == wanted[k].shape}
+        kept = {k: saved[k] for k in wanted if getattr(saved.get(k), "shape", None) == wanted[k].shape}
         if len(kept) < len(wanted):
             raise BundleError(
                 f"{path}: lacks {', '.join(sorted(set(wanted) - set(kept))[:3])} of a d-vector of this size; "
@@ -125,18 +155,3 @@ def _find(weights: str) -> Path:
             '(or pip install "pse-plugins[d-vector]", which needs a C compiler)'
         )
     return path
-
-
-def _slaney_mel(bins: int, mels: int, rate: int) -> Tensor:
-    """Make Slaney's mel filterbank ``[bins, mels]``: linear below 1 kHz, logarithmic above, of equal area."""
-    step = math.log(6.4) / 27
-
-    def hertz(mel: Tensor) -> Tensor:
-        return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp(step * (mel - 15)))
-
-    top = 15 + math.log(rate / 2 / 1000) / step
-    edges = hertz(torch.linspace(0, top, mels + 2, dtype=torch.float64))
-    bin_hertz = torch.linspace(0, rate / 2, bins, dtype=torch.float64).unsqueeze(1)  # [F, 1]
-    rising = (bin_hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bin_hertz) / (edges[2:] - edges[1:-1])
-    return (torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])).float()

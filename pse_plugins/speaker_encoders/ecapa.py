@@ -22,7 +22,7 @@ class Ecapa(SpeakerEncoder):
 
     Parameters
     ----------
-    source : str or None
+    weights : str or None
         A local folder with ``embedding_model.ckpt``, or a name on the model hub; None for random weights.
     channels : int
         Width of the convolutions; 1024 in SpeechBrain's weights.
@@ -38,7 +38,7 @@ class Ecapa(SpeakerEncoder):
     sample_rate = 16000
     input = "waveform"
 
-    def __init__(self, source: str | None = HUB, channels: int = 1024, embedding: int = 192) -> None:
+    def __init__(self, weights: str | None = HUB, channels: int = 1024, embedding: int = 192) -> None:
         super().__init__()
         from speechbrain.lobes.features import Fbank
         from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
@@ -53,8 +53,8 @@ class Ecapa(SpeakerEncoder):
             attention_channels=attention,
             se_channels=attention,
         )
-        if source is not None:
-            _load(self.network, _weights(source), source)
+        if weights is not None:
+            _load(self.network, _find(weights), weights)
         self.freeze()
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:
@@ -74,7 +74,7 @@ class Ecapa(SpeakerEncoder):
         return self.network(features.to(dtype))[0, 0]
 
 
-def _weights(source: str) -> Path:
+def _find(source: str) -> Path:
     """Find the weights in a folder, or fetch them from the hub."""
     folder = Path(source)
     if folder.is_dir():
@@ -92,7 +92,7 @@ def _weights(source: str) -> Path:
         reason = " ".join(str(error).split())[:160]
         raise BundleError(
             f"{source}: no such folder, and the hub does not give it ({reason}); download the model where there "
-            f"is a network, and give its folder: speaker_encoder_options: {{source: FOLDER}}"
+            f"is a network, and give its folder: speaker_encoder_options: {{weights: FOLDER}}"
         ) from error
     return Path(found)
 
