@@ -51,6 +51,10 @@ def test_list(
     noise_root: Path = typer.Option(..., "--noise-root", help="Folder of the noise."),
     out: Path = typer.Option(..., "--out", help="The list to write (JSON)."),
     per_scenario: int = typer.Option(100, "--per-scenario", min=1, help="Items of each condition."),
+    snr: tuple[float, float] = typer.Option((-3.0, 10.0), "--snr", help="Lowest and highest SNR in dB."),
+    fold: list[int] = typer.Option(
+        [], "--fold", help="Use only this ESC fold of the noise; may be repeated."
+    ),
     seconds: float = typer.Option(4.0, "--seconds", help="Length of a mixture."),
     enrolments: int = typer.Option(1, "--enrolments", min=1, max=5, help="Enrolment clips of each item."),
     rate: int = typer.Option(16000, "--rate", help="Of the mixtures, in Hz."),
@@ -58,10 +62,11 @@ def test_list(
 ) -> None:
     """Write a fixed test list: ambient, babble and clean mixtures, with checksums."""
     from ..data import MixtureDataset, NoisePool, SpeechPool, read_manifest, write_test_list
+    from ..data.corpora import choose_noise
 
     pool = SpeechPool(read_manifest(speech, data_root), rate, enrolment_rate=16000)
-    noises = NoisePool(read_manifest(noise, noise_root), rate)
-    law = {"segment": seconds, "enrolments": (enrolments, enrolments)}
+    noises = NoisePool(choose_noise(read_manifest(noise, noise_root), fold or None), rate)
+    law = {"segment": seconds, "snr": snr, "enrolments": (enrolments, enrolments)}
     dataset = MixtureDataset(pool, noises, size=1, seed=seed, **law)  # type: ignore[arg-type]
     write_test_list(dataset, out, per_scenario)
     typer.echo(f"wrote {per_scenario * len(dataset.law.used)} items to {out}")
@@ -70,14 +75,14 @@ def test_list(
 @app.command()
 def espeak(
     out: Path = typer.Option(..., "--out", help="Folder to write speech and noise to."),
-    voices: int = typer.Option(60, "--voices", min=10, help="Distinct voices."),
+    voices: int = typer.Option(100, "--voices", min=12, help="Distinct voices."),
     seed: int = typer.Option(0, "--seed", min=0),
 ) -> None:
     """Synthesise a small corpus of speech and noise: no download, the same for a seed."""
-    from ..data.espeak import synthesise_corpus
+    from ..data.embedded import make_embedded
 
-    synthesise_corpus(out, voices=voices, seed=seed)
-    typer.echo(f"wrote {out}")
+    make_embedded(out, voices=voices, seed=seed)
+    typer.echo(f"wrote {out / 'speech'} and {out / 'noise'}")
 
 
 def _say(found: Sequence[Any], out: Path) -> None:
