@@ -275,4 +275,3 @@ class Recogniser(Protocol):
 
     def __call__(self, waveform: np.ndarray, rate: int) -> str:
         """Transcribe a waveform ``[S]`` at a rate in Hz; words in upper case, separated by spaces."""
-
