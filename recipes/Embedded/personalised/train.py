@@ -6,8 +6,7 @@
 
 import sys
 
-from pse_plugins.cli import failing_well
-from pse_plugins.training import run
+from pse_plugins.cli import run
 
 if __name__ == "__main__":
-    failing_well(lambda: run(sys.argv[1:]))
+    sys.exit(run(["train", *sys.argv[1:]]))
