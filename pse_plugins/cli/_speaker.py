@@ -82,9 +82,10 @@ def enrol_speaker(enhancer: Enhancer, paths: Sequence[Path]) -> Profile | None:
         if paths:
             remark("this model keeps whoever speaks: it needs no --enrol, and does not use it")
         return None
-    if not 1 <= len(paths) <= MAX_CLIPS:
-        given = "no enrolment" if not paths else f"{len(paths)} enrolment clips"
-        raise AudioError(f"{given}; give 1 to {MAX_CLIPS} clips, --enrol A.wav --enrol B.wav, or a profile")
+    if not paths:
+        raise AudioError(
+            f"no enrolment; give 1 to {MAX_CLIPS} clips, --enrol A.wav --enrol B.wav, or a profile"
+        )
     name = str(enhancer.config.get("speaker_encoder"))
     profiles = []
     for path in (p for p in paths if is_profile(p)):
