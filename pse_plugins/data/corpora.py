@@ -92,7 +92,7 @@ def prepare_noise(noise_folder: str | Path, manifest: str | Path) -> list[Uttera
 def choose_noise(
     noises: Sequence[Utterance], folds: Sequence[int] | None = None, subfolders: Sequence[str] | None = None
 ) -> list[Utterance]:
-    """Choose noises by ESC fold (the digit before the first ``-``) or by subfolder (MUSAN's ``free-sound``).
+    """Choose noises by ESC fold (the digit before the first ``-``) or by subfolder (``noise/free-sound``).
 
     Raises
     ------
@@ -100,12 +100,56 @@ def choose_noise(
         If none is left.
     """
     chosen = [n for n in noises if folds is None or n.path.name.split("-")[0] in {str(f) for f in folds}]
-    chosen = [n for n in chosen if subfolders is None or any(s in Path(n.relative).parts for s in subfolders)]
+    chosen = [
+        n for n in chosen if subfolders is None or any(f"/{s}/" in f"/{n.relative}" for s in subfolders)
+    ]
     if not chosen:
         raise DataError(
             f"no noise in folds {folds}, subfolders {subfolders}; check the noise folder and its choice"
         )
     return chosen
+
+
+def divide_noise(
+    noises: Sequence[Utterance],
+    folds: tuple[Sequence[int] | None, Sequence[int] | None] = (None, None),
+    subfolders: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None),
+    share: float = 0.2,
+    seed: int = 0,
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Divide noises into those to train on and those to test on, by what the corpus and its user give.
+
+    Parameters
+    ----------
+    noises : sequence of Utterance
+        Of one folder.
+    folds : pair
+        Folds of each set, heeded where all names are those of ESC.
+    subfolders : pair
+        Subfolders of each set (MUSAN, FSD50K); None takes all.
+    share : float
+        Share of the sources to test on where neither decides.
+    seed : int
+        Of that draw.
+
+    Raises
+    ------
+    DataError
+        If a set would be empty, or a source recording be in both.
+    """
+    esc = all(_ESC.match(n.path.stem) for n in noises)
+    if subfolders == (None, None) and not (esc and any(folds)):
+        return hold_out(noises, share, seed)
+    train, test = (
+        choose_noise(noises, f if esc else None, s) for f, s in zip(folds, subfolders, strict=True)
+    )
+    both = {n.speaker for n in train} & {n.speaker for n in test}
+    if both:
+        raise DataError(
+            f"{len(both)} noise sources, such as {min(both)}, would be trained and tested on; "
+            f"give folds or subfolders that do not overlap"
+        )
+    return train, test
 
 
 def hold_out(items: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:

@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..errors import DataError
+from .activity import DEPTH_DB, FRAME, HANGOVER
 from .dataset import MixtureDataset
 from .manifest import Utterance, digest, read_json, write_json
 from .mixing import mix, render
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Version of the file; a newer one is refused."""
+_SILENCE = [FRAME, DEPTH_DB, HANGOVER]  # what enrolment clips are cut by
 
 
 class TestList(Sequence[Mixture]):
@@ -102,6 +104,8 @@ def write_test_list(dataset: MixtureDataset, path: str | Path, per_scenario: int
         "rate": dataset.speech.rate,
         "enrolment_rate": dataset.speech.enrolment_rate,
         "seed": dataset.seed,
+        "made_by": _origin(dataset, per_scenario),
+        "silence": _SILENCE,
         "speech": speech,
         "noise": noise,
         "items": items,
@@ -139,6 +143,10 @@ def read_test_list(path: str | Path, data_root: str | Path, noise_root: str | Pa
     checksum = content.pop("checksum", "")
     if digest(content) != checksum:
         raise DataError(f"{path}: was changed since it was written; get it again, or write a new one")
+    if content.get("silence", _SILENCE) != _SILENCE:
+        raise DataError(
+            f"{path}: its enrolment clips were cut by another rule; write a new list with `pse data test-list`"
+        )
     roots = {"speech": Path(data_root), "noise": Path(noise_root or data_root)}
     files = {kind: [_recall(path, id, f, roots[kind]) for id, f in content[kind].items()] for kind in roots}
     speech = SpeechPool(files["speech"], content["rate"], enrolment_rate=content["enrolment_rate"])
@@ -147,13 +155,30 @@ def read_test_list(path: str | Path, data_root: str | Path, noise_root: str | Pa
 
 
 def fixed_list(dataset: MixtureDataset, path: str | Path) -> TestList:
-    """Read a recipe's test list, after writing it if there is none yet."""
+    """Read a recipe's test list, after writing it if there is none yet, or one made by other settings."""
     if not Path(path).is_file():
         write_test_list(dataset, path)
         logger.info("wrote the test list %s", path)
+    elif read_json(path, "test list").get("made_by", _origin(dataset)) != _origin(dataset):
+        write_test_list(dataset, path)
+        logger.warning(
+            "%s was made by other settings: wrote it again; older scores are of other mixtures", path
+        )
     data_root = dataset.speech.source(dataset.speech.utterances(dataset.speech.speakers[0])[0]).root
     noise_root = dataset.noise.source(dataset.noise.ids[0]).root if dataset.noise else None
     return read_test_list(path, data_root, noise_root)
+
+
+def _origin(dataset: MixtureDataset, per_scenario: int | None = None) -> str:
+    """Hash what decides the content of a list."""
+    listed = [
+        dataset.speech.source(id).relative
+        for v in dataset.speech.speakers
+        for id in dataset.speech.utterances(v)
+    ]
+    noises = [dataset.noise.source(id).relative for id in dataset.noise.ids] if dataset.noise else []
+    settings = [asdict(dataset.law), dataset.seed, len(dataset), per_scenario]
+    return digest([settings, _SILENCE, listed, noises])
 
 
 def _draw(dataset: MixtureDataset, s: int, scenario: str, i: int, count: int) -> Plan:

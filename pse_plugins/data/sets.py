@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .corpora import choose_noise, hold_out, prepare_librispeech, prepare_noise, prepare_speaker_folders
+from .corpora import divide_noise, hold_out, prepare_librispeech, prepare_noise, prepare_speaker_folders
 from .dataset import MixtureDataset
 from .manifest import Utterance
 from .pools import NoisePool, SpeechPool
@@ -39,7 +39,7 @@ def librispeech_sets(
     """Make the sets from LibriSpeech and a noise folder.
 
     Training and validation speakers are those of the global split of ``train-clean-100``; the test speakers are
-    all of another subset, which no training touches.
+    all of another subset, which no training touches, or, if it is the same subset, the split's test speakers.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ def librispeech_sets(
     train_subset, test_subset : str
         Names of subsets.
     train_folds, test_folds : sequence of int or None
-        ESC folds; None takes all.
+        ESC folds; not heeded in other layouts.
     train_noises, test_noises : sequence of str or None
-        Subfolders (MUSAN); None takes all.
+        Subfolders: ``["noise/free-sound"]`` of MUSAN. Without folds and subfolders, a fifth of the noise
+        sources is held out for test.
     **options
         Of `mixture_sets`.
 
@@ -66,10 +67,13 @@ def librispeech_sets(
     save = Path(save_folder)
     speech = prepare_librispeech(data_folder, train_subset, save / f"{train_subset}.json")
     split = speaker_split(speech, TRAIN_CLEAN_100 if train_subset == "train-clean-100" else None)
-    test = prepare_librispeech(data_folder, test_subset, save / f"{test_subset}.json")
+    test = split["test"]
+    if test_subset != train_subset:
+        test = prepare_librispeech(data_folder, test_subset, save / f"{test_subset}.json")
     noises = prepare_noise(noise_folder, save / "noise.json")
-    train_noise = choose_noise(noises, train_folds, train_noises)
-    test_noise = choose_noise(noises, test_folds, test_noises)
+    train_noise, test_noise = divide_noise(
+        noises, (train_folds, test_folds), (train_noises, test_noises), seed=options.get("seed", 0)
+    )
     return mixture_sets(split["train"], split["valid"], test, train_noise, test_noise, **options)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DataError
 from .manifest import Utterance, read_json
+
+logger = logging.getLogger(__name__)
 
 TRAIN_CLEAN_100 = Path(__file__).parent / "splits" / "librispeech_train_clean_100.json"
 """The 251 speakers of LibriSpeech train-clean-100 as 211 / 20 / 20, with the seed that drew them."""
@@ -39,6 +42,11 @@ def speaker_split(
     parts = {
         name: [u for u in utterances if u.speaker in set(lists[name])] for name in ("train", "valid", "test")
     }
+    unlisted = set(speakers) - {s for name in parts for s in lists[name]}
+    if unlisted:
+        logger.warning(
+            "%d speakers, such as %s, are not in %s: left out", len(unlisted), min(unlisted), split
+        )
     for name, part in parts.items():
         if not part:
             raise DataError(

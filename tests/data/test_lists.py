@@ -1,0 +1,95 @@
+import json
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+import soundfile
+
+from pse_plugins.data import read_test_list, write_test_list
+from pse_plugins.data.lists import fixed_list
+from pse_plugins.errors import DataError
+
+LAW = {"scenarios": {"ambient": 1, "babble": 1}, "enrolments": (2, 5)}
+
+
+@pytest.fixture
+def written(make_dataset, tmp_path):
+    return write_test_list(make_dataset(**LAW), tmp_path / "list.json", 8)
+
+
+def roots(corpus):
+    return corpus / "LibriSpeech", corpus / "noise"
+
+
+def test_a_list_covers_scenarios_snr_and_speakers_evenly(written, corpus):
+    items = read_test_list(written, *roots(corpus))
+    assert Counter(i.scenario for i in items) == {"ambient": 8, "babble": 8}
+    assert len({i.id for i in items}) == 16
+    for scenario in ("ambient", "babble"):
+        mine = [i for i in items if i.scenario == scenario]
+        assert [int((i.snr + 3) / 13 * 8) for i in mine] == list(range(8))
+        assert Counter(i.speaker for i in mine) == {"1": 2, "2": 2, "3": 2, "4": 2}
+        assert all(2 <= len(i.clips) <= 5 and i.wrong_clips for i in mine)
+
+
+def test_items_are_bit_for_bit_what_was_drawn_and_fit_what_they_say(written, make_dataset, corpus, tmp_path):
+    items = read_test_list(written, *roots(corpus))
+    again = write_test_list(make_dataset(**LAW), tmp_path / "again.json", 8)
+    assert again.read_bytes() == written.read_bytes()
+    first, second = items[3], read_test_list(again, *roots(corpus))[3]
+    assert first.mixture.tobytes() == second.mixture.tobytes()
+    assert all(np.array_equal(a, b) for a, b in zip(first.enrolment, second.enrolment, strict=True))
+    assert (items.rate, items.enrolment_rate, len(items), len(items[2:5])) == (8000, 8000, 16, 3)
+    assert items[2:5][0].id == items[2].id
+    assert items[-1].id == items[15].id
+
+
+def test_a_list_names_no_absolute_path(written, corpus):
+    assert str(corpus) not in written.read_text()
+
+
+def _edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["items"][0].update(snr=1.0), "was changed"),
+        (lambda c: c["items"].pop(), "was changed"),
+        (lambda c: c.update(version=99), "newer"),
+        (lambda c: c.pop("version"), "not a test list"),
+    ],
+)
+def test_a_changed_list_is_refused(written, corpus, change, message):
+    _edit(written, change)
+    with pytest.raises(DataError, match=message):
+        read_test_list(written, *roots(corpus))
+
+
+def test_a_changed_or_missing_recording_is_refused(written, corpus, tmp_path):
+    copy = shutil.copytree(corpus, tmp_path / "copy")
+    assert read_test_list(written, *roots(copy))[0].mixture.size
+    victim = copy / "LibriSpeech/test-other/3/7/3-7-0000.flac"
+    samples, rate = soundfile.read(victim, dtype="int16")
+    samples[5000] += 1
+    soundfile.write(victim, samples, rate)
+    with pytest.raises(DataError, match="is not the recording"):
+        read_test_list(written, *roots(copy))
+    victim.unlink()
+    with pytest.raises(DataError, match=r"3-7-0000\.flac, which is missing"):
+        read_test_list(written, *roots(copy))
+
+
+def test_a_recipes_list_is_written_once_and_again_only_for_other_settings(make_dataset, tmp_path, caplog):
+    path = tmp_path / "list.json"
+    first = fixed_list(make_dataset(**LAW, size=6), path)
+    stamp = path.stat().st_mtime_ns
+    assert fixed_list(make_dataset(**LAW, size=6), path).checksum == first.checksum
+    assert path.stat().st_mtime_ns == stamp
+    second = fixed_list(make_dataset(**LAW, size=6, segment=3.0), path)
+    assert second.checksum != first.checksum
+    assert "other settings" in caplog.text

@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pse_plugins.data.activity import active_rms
+from pse_plugins.data.mixing import mix, render, white
+
+RATE = 8000
+
+
+def level(samples):
+    return 20 * np.log10(active_rms(samples, RATE))
+
+
+@pytest.mark.parametrize("scenario", ["ambient", "babble", "talkers", "clean"])
+@pytest.mark.parametrize("length", [2.0, 4.5])
+def test_snr_on_active_speech_is_as_drawn(make_dataset, scenario, length):
+    options = {"talkers": (2, 3), "clean_snr": (20, 30), "segment": length}
+    dataset = make_dataset(scenarios={scenario: 1.0}, **options)
+    for i in range(8):
+        item = dataset[i]
+        assert item.scenario == scenario
+        assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+
+
+def test_the_target_keeps_its_level(make_dataset):
+    dataset = make_dataset(snr=(20, 30))
+    for i in range(10):
+        part = (item := dataset[i]).plan.target
+        assert np.array_equal(item.target, dataset.speech.segment(part.id, part.start, part.length))
+
+
+def test_level_is_drawn_for_mixture_and_target_alike(make_dataset):
+    dataset = make_dataset(level_db=(-40, -30))
+    levels = [level(dataset[i].target) for i in range(20)]
+    assert -40.01 < min(levels) < -38
+    assert -32 < max(levels) < -29.99
+    item = dataset[3]
+    assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+
+
+def test_nothing_clips(make_dataset):
+    dataset = make_dataset(snr=(-30, -30), level_db=(0, 0))
+    for i in range(5):
+        item = dataset[i]
+        assert 0.99 < np.abs(item.mixture).max() <= 1
+        assert level(item.target) - level(item.mixture - item.target) == pytest.approx(-30, abs=0.05)
+
+
+def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
+    dataset = make_dataset(scenarios={"ambient": 1, "babble": 1, "talkers": 1, "clean": 1}, talkers=(2, 3))
+    for i in range(12):
+        item = dataset[i]
+        again = render(item.plan, dataset.speech, dataset.noise)
+        assert again.mixture.tobytes() == item.mixture.tobytes()
+        assert again.target.tobytes() == item.target.tobytes()
+        assert again.plan == item.plan
+
+
+def test_a_short_interferer_sounds_where_the_plan_says(make_dataset):
+    dataset = make_dataset(scenarios={"babble": 1.0})
+    plan = dataset[0].plan
+    short = replace(plan.interferers[0], length=RATE // 2, at=RATE // 4, gain=1.0)
+    item = mix(replace(plan, interferers=(short,)), dataset.speech, dataset.noise)
+    rest = item.mixture - item.target
+    assert not rest[: RATE // 4].any()
+    assert rest[RATE // 4 : 3 * RATE // 4].any()
+    assert not rest[3 * RATE // 4 :].any()
+
+
+def _sum_of_four(word):
+    """Add four 16-bit uniform numbers up and scale to unit variance: each has (2^32 - 1) / 12."""
+    numbers = [(word >> shift) & 0xFFFF for shift in (0, 16, 32, 48)]
+    return (sum(numbers) - 2 * 65535) / (4 * (2**32 - 1) / 12) ** 0.5
+
+
+def test_white_noise_is_fixed_for_ever():
+    noise = white(7, 100_000)
+    assert noise[:3].tolist() == [0.20384687185287476, 1.3880510330200195, 1.1527272462844849]
+    raw = np.random.PCG64(7).random_raw(3)
+    assert noise[:3].tolist() == pytest.approx([_sum_of_four(int(word)) for word in raw], abs=1e-6)
+    assert abs(noise.mean()) < 0.01
+    assert noise.std() == pytest.approx(1, abs=0.01)
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.01
+    assert not np.array_equal(white(8, 100), noise[:100])
