@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import audio, host
-from .contracts import Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
+from .contracts import VIEWS, Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
 from .errors import AudioError, ConfigError, nearest
 from .frontend import Frontend
 from .profile import Profile, assess
@@ -360,6 +360,11 @@ def _conditioning(
     host.check_options(
         factory, {"dim": 1, "cue_dim": 1, **options}, f"conditioner {component.name!r} ({component.provider})"
     )
+    view = options.get("view") or _default_view(factory)
+    if view not in VIEWS:
+        raise ConfigError(
+            f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
+        )
     encoder_options = dict(config["speaker_encoder_options"])
     encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
     if (
@@ -368,7 +373,6 @@ def _conditioning(
     ):
         encoder_options.setdefault("n_bins", frontend.n_bins)
     encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
-    view = options.get("view") or _default_view(factory)
     return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
 
 

@@ -72,9 +72,9 @@ class Frontend(nn.Module):
         super().__init__()
         low = sample_rate <= 8000
         self.sample_rate = sample_rate
-        self.frame = frame or (1024 if low else 512)
-        self.hop = hop or (256 if low else 160)
-        self.latency = synthesis_frame or self.frame
+        self.frame = (1024 if low else 512) if frame is None else frame
+        self.hop = (256 if low else 160) if hop is None else hop
+        self.latency = self.frame if synthesis_frame is None else synthesis_frame
         self.compression = compression
         self._check(window)
         analysis, synthesis = _windows(self.frame, self.hop, self.latency, window)

@@ -88,6 +88,7 @@ def test_compression_is_a_power_of_the_magnitude():
     ("options", "word"),
     [
         ({"hop": 512}, "hop"),
+        ({"hop": 0}, "hop"),
         ({"frame": 511}, "even"),
         ({"window": "sqrthann"}, "did you mean 'sqrt-hann'"),
         ({"compression": 0.0}, "compression"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import math
@@ -123,8 +125,8 @@ def _read(argv: Sequence[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
     """Parse the command line, join the other ranks, and only then build what the YAML describes."""
     if not argv or argv[0].startswith("-"):
         raise ConfigError("the recipe comes first: train.py hparams/gru.yaml --data_folder DIR ...")
-    recipe, options, overrides = sb.parse_arguments(list(argv))
-    run_opts = options if isinstance(options, dict) else options.as_dict()
+    recipe, options, overrides = _parse(argv)
+    run_opts = options.as_dict()
     ddp_init_group(options)
     settings = load_recipe(recipe, overrides, USED)
     for key in ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class"):
@@ -134,6 +136,27 @@ def _read(argv: Sequence[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
         if not isinstance(settings[key], int) or settings[key] < least:
             raise ConfigError(f"{key} must be a whole number of at least {least}, got {settings[key]!r}")
     return Path(recipe), {"run_opts": options, **run_opts}, settings
+
+
+def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:
+    """Let SpeechBrain parse the command line; say its complaint in one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            recipe, options, overrides = sb.parse_arguments(list(argv))
+    except SystemExit as end:
+        if not end.code:
+            raise
+        words = said.getvalue().strip().splitlines() or ["?"]
+        raise ConfigError(
+            f"{words[-1].partition('error: ')[2] or words[-1]}; see the recipe's README"
+        ) from end
+    device = str(options["device"] or "cpu") if "device" in options.overridden_args else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"--device {device}: torch finds no CUDA device here; use --device cpu, or see `pse doctor`"
+        )
+    return recipe, options, overrides
 
 
 def _data(make: Callable[[], RecipeData]) -> RecipeData:

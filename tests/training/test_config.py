@@ -1,5 +1,6 @@
 """A recipe's YAML is read strictly; what is wrong is said in one line."""
 
+import os
 import subprocess
 import sys
 
@@ -79,6 +80,8 @@ def test_schedule_and_budget():
     [
         (["nope.yaml"], "no such recipe"),
         (["LibriSpeech/personalised/gru"], "--data_folder VALUE"),
+        (["LibriSpeech/personalised/gru", "--device", "cuda"], "no CUDA device"),
+        (["LibriSpeech/personalised/gru", "--precision", "fp7"], "--precision"),
         (["LibriSpeech/personalised/gru", "--condtioner", "film"], "did you mean 'conditioner'"),
     ],
 )
