@@ -138,11 +138,11 @@ class SpeakerEncoder(nn.Module):
         return self.requires_grad_(False).train(False)  # type: ignore[return-value]
 
     def fingerprint(self) -> str:
-        """Give a short hash of class and weights: cues of another fingerprint must not be used.
+        """Give a short hash of class, `extra_repr` and weights: cues of another fingerprint must not be used.
 
         The weights are rounded to float16 first, so that storing them so does not make another encoder.
         """
-        digest = hashlib.sha256(type(self).__name__.encode())
+        digest = hashlib.sha256((type(self).__name__ + self.extra_repr()).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(value.detach().cpu().half().numpy()).tobytes())

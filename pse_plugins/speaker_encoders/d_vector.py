@@ -87,6 +87,10 @@ class DVector(SpeakerEncoder):
         tokens = tokens * mask.unsqueeze(-1)
         return SpeakerCue(*(x.unflatten(0, tuple(lengths.shape)) for x in (tokens, mask, vectors)))
 
+    def extra_repr(self) -> str:
+        """Say what changes the cues besides the weights; it is part of the fingerprint."""
+        return "partials" if self.partials else ""
+
     def _vectors(self, tokens: Tensor, frames: Tensor) -> Tensor:
         """Project each row's last valid hidden state: ``[B, N, E]`` and counts ``[B]`` to ``[B, E]``."""
         index = (frames - 1).clamp(min=0)[:, None, None].expand(-1, 1, tokens.shape[2])

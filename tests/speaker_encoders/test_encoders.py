@@ -135,3 +135,11 @@ def test_gru_siamese_has_the_papers_size_and_checks_its_options():
     assert round((count + 32 * 10 + 10) / 1e6, 3) == 0.059
     with pytest.raises(ConfigError, match="n_bins"):
         build("speaker_encoder", "gru-siamese", input="features")
+
+
+def test_the_fingerprint_follows_what_changes_the_cues():
+    torch.manual_seed(0)
+    whole = build("speaker_encoder", "d-vector", **OPTIONS["d-vector"])
+    partials = build("speaker_encoder", "d-vector", partials=True, **OPTIONS["d-vector"])
+    partials.load_state_dict(whole.state_dict())
+    assert partials.fingerprint() != whole.fingerprint()

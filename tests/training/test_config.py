@@ -86,9 +86,9 @@ def test_schedule_and_budget():
     ],
 )
 def test_the_command_says_it_in_one_line_and_exits_with_2(words, said):
-    done = subprocess.run(
-        [sys.executable, "-m", "pse_plugins.cli", "train", *words], capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "pse_plugins.cli", "train", *words]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
