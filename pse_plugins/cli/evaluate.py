@@ -2,70 +2,158 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._speaker import Device, load_model
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from ..data import TestList
+    from ..evaluation import Results
+    from ..evaluation.tables import Table
+
 
 def command(
-    test_list: Path = typer.Option(..., "--list", help="A test list, from training or `pse data test-list`."),
-    data_root: Path = typer.Option(..., "--data-root", help="Folder of the speech that the list names."),
-    noise_root: Path = typer.Option(
-        None, "--noise-root", help="Folder of the noise; the speech's by default."
-    ),
-    model: list[str] = typer.Option(None, "--model", help="A bundle; several make one report: name=FOLDER."),
-    out: Path = typer.Option(
-        Path("evaluation"), "--out", help="Where results.json, results.md and report.html go."
-    ),
-    metrics: str = typer.Option(None, "--metrics", help="Names, separated by commas."),
-    items: int = typer.Option(0, "--items", help="Only so many items, spread over the list; 0 takes all."),
-    device: str = typer.Option("cpu", "--device", help="cpu, cuda, cuda:1, ..."),
+    test_list: Annotated[
+        Path, typer.Option("--list", help="A test list, from training or `pse data test-list`.")
+    ],
+    data_root: Annotated[Path, typer.Option("--data-root", help="Folder of the speech that the list names.")],
+    noise_root: Annotated[
+        Path | None, typer.Option("--noise-root", help="Folder of the noise; the speech's by default.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A bundle; several make one report, each as FOLDER or name=FOLDER."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Where results.json, results.md and report.html go.")
+    ] = Path("evaluation"),
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", help="Names, separated by commas; all by default.")
+    ] = None,
+    items: Annotated[
+        int, typer.Option("--items", min=0, help="Only so many items, spread over the list; 0 takes all.")
+    ] = 0,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, help="Items of each condition to hear and see in the report.")
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that score; 0 scores in this one.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
+    device: Device = "cpu",
 ) -> None:
     """Score models: mixture, wrong and right enrolment, oracle mask, with 95 % intervals."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from ..bundle import load
     from ..data import read_test_list
     from ..evaluation import evaluate
     from ..evaluation.scoring import METRICS
 
-    fixed = read_test_list(test_list, data_root, noise_root)
-    if items:
-        fixed = fixed[:: max(1, len(fixed) // items)]
-    models = {name: load(folder).to(device) for name, folder in _named(model or []).items()}
-    console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    names = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else METRICS
+    fixed = spread(read_test_list(test_list, data_root, noise_root), items)
+    models = {name: load_model(folder, device) for name, folder in named(model or []).items()}
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("evaluating", total=len(fixed))
         results = evaluate(
             models,
             fixed,
             out,
-            metrics=[m.strip() for m in metrics.split(",")] if metrics else METRICS,
+            metrics=names,
+            workers=workers,
+            samples=samples,
+            seed=seed,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    console = Console()
     show(results, console)
-    console.print(f"wrote {out / 'results.json'}, {out / 'results.md'} and {out / 'report.html'}")
+    typer.echo(f"wrote {out / 'results.json'}, {out / 'results.md'} and {out / 'report.html'}")
 
 
-def show(results: object, console: object) -> None:
-    """Print the tables of an evaluation."""
-    from rich.table import Table
+def show(results: Results, console: Console) -> None:
+    """Print the tables of an evaluation; intervals in the first only, the others' are in the files."""
+    from ..evaluation.tables import comparison_table, condition_tables, notes
 
-    from ..evaluation.tables import comparison_table, condition_tables
-
-    for found in [comparison_table(results), *condition_tables(results)]:  # type: ignore[arg-type]
-        table = Table(title=found.title, title_justify="left", header_style="bold")
-        for i, name in enumerate(found.head):
-            table.add_column(name, justify="left" if i == 0 else "right")
-        for row in found.rows:
-            table.add_row(*row)
-        console.print(table)  # type: ignore[attr-defined]
+    comparison = comparison_table(results)
+    if comparison.rows:
+        console.print(_table(comparison, names=2, intervals=True))
+    for found in condition_tables(results):
+        console.print(_table(found, names=1, intervals=False))
+    for note in notes(results):
+        console.print(note, highlight=False, markup=False)
 
 
-def _named(models: list[str]) -> dict[str, str | None]:
-    """Read ``name=folder`` or ``folder``; nothing given means the default model."""
+def _table(found: Table, names: int, intervals: bool) -> RichTable:
+    """Lay a table out for the terminal: the first columns are names, the others figures."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    table = RichTable(title=escape(found.title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    for i, name in enumerate(found.head):
+        table.add_column(escape(name).replace(" (", "\n("), justify="left" if i < names else "right")
+    for row in found.rows:
+        cells = [cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in row]
+        style = "bold" if row[0].endswith(("right enrolment", "enhanced")) else None
+        table.add_row(*map(escape, cells), style=style)
+    return table
+
+
+def spread(items: TestList, count: int) -> TestList:
+    """Take so many items, evenly spread over a list, so that no condition is left out; 0 takes all.
+
+    Examples
+    --------
+    >>> from pse_plugins.data import TestList
+    >>> len(spread(TestList([None] * 10, None, None), 4))
+    4
+    """
+    if not count or count >= len(items):
+        return items
+    from ..data import TestList
+
+    plans = [items.plans[(i * len(items)) // count] for i in range(count)]
+    return TestList(plans, items.speech, items.noise, items.checksum)
+
+
+def named(models: Sequence[str]) -> dict[str, Path | None]:
+    """Read each ``name=folder`` or ``folder``; nothing given means the default model.
+
+    Raises
+    ------
+    ConfigError
+        If two models have one name.
+
+    Examples
+    --------
+    >>> {name: folder.as_posix() for name, folder in named(["runs/film/bundle", "other=runs/concat"]).items()}
+    {'film': 'runs/film/bundle', 'other': 'runs/concat'}
+    """
     if not models:
         return {"model": None}
-    pairs = [m.partition("=") for m in models]
-    return {name if sep else Path(name).name: folder if sep else name for name, sep, folder in pairs}
+    found: dict[str, Path | None] = {}
+    for text in models:
+        name, equals, folder = text.partition("=")
+        if not equals or Path(text).exists():
+            name, folder = _name(Path(text).resolve()), text
+        if name in found:
+            from ..errors import ConfigError
+
+            raise ConfigError(
+                f"two models are called {name!r}; name them: --model a={found[name]} --model b={folder}"
+            )
+        found[name] = Path(folder)
+    return found
+
+
+def _name(folder: Path) -> str:
+    """Name a bundle by its folder, or by the run that it lies in."""
+    return folder.parent.name if folder.name in ("bundle", "model") else folder.name

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .results import Results
-from .scoring import evaluate
+from .run import evaluate
 
 __all__ = ["Results", "evaluate"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,20 @@ from typing import Any
 import jinja2
 import numpy as np
 import soundfile
+from markupsafe import Markup
 
-from ..data import TestList
+from ..data import Mixture, TestList
 from ..enhancer import Enhancer
-from .figures import improvement_by_snr, spectrograms
+from .figures import level, points_by_condition, spectrogram
 from .results import Results
-from .scoring import enhance_all
-from .tables import comparison_table, condition_tables
+from .systems import run_row
+from .tables import comparison_table, condition_tables, label, lead, notes, row_label, snr_table
+
+SECONDS = 6.0
+"""Sample items are cut to this, so that the page stays a few MB."""
+
+MODELS = 4
+"""Models that sample items are shown for; tables show all."""
 
 
 def write_report(
@@ -29,7 +37,7 @@ def write_report(
     ----------
     results : Results
     models : mapping
-        The enhancers by name, to enhance the sample items again.
+        The enhancers by name, in evaluation mode, to enhance the sample items again.
     items : TestList
     path : Path
         The HTML file.
@@ -41,66 +49,98 @@ def write_report(
     Path
         The file.
     """
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("pse_plugins.evaluation"), autoescape=True)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pse_plugins.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     page = environment.get_template("report.html").render(
-        results=results,
         comparison=comparison_table(results),
         tables=condition_tables(results),
-        plots={
-            m: _uri(improvement_by_snr(results, m), "image/png") for m in results.models if _has_gain(results)
-        },
-        samples=[
-            _sample(m, models[m], items[i], items.rate, note)
-            for m, i, note in _choose(results, items, samples)
-        ],
+        by_snr=snr_table(results),
+        notes=notes(results),
+        plot=Markup(points_by_condition(results)),  # made here, not by a user
+        lead=label(results, lead(results)),
+        samples=[_sample(results, models, items, i) for i in choose(results, items, samples)],
         about=results.about,
+        models={name: json.dumps(model.config, indent=1) for name, model in models.items()},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, "utf-8")
     return path
 
 
-def _has_gain(results: Results) -> bool:
-    return "si-sdr-improvement" in results.metrics
+def choose(results: Results, items: TestList, samples: int) -> list[int]:
+    """Pick the items of each condition whose score is nearest the median.
 
+    The score is the first metric, averaged over the models' own rows; equal distances go by the list's order.
 
-def _choose(results: Results, items: TestList, samples: int) -> list[tuple[str, int, str]]:
-    """Pick the items nearest the median SI-SDR improvement of each model and condition."""
-    place = {plan.id: i for i, plan in enumerate(items.plans)}
-    chosen = []
-    for model in results.models:
-        system = next(s for s in ("right enrolment", "enhanced") if s in results.systems(model))
-        for scenario in results.scenarios:
-            scores = results.pick(model, system, scenario)
-            gains = np.array([s.values.get("si-sdr-improvement", np.nan) for s in scores])
-            distance = np.abs(gains - np.nanmedian(gains)) if _has_gain(results) else np.zeros(len(scores))
-            for k in np.argsort(np.nan_to_num(distance, nan=np.inf))[:samples]:
-                note = f"SNR {scores[k].snr:.1f} dB, SI-SDRi {gains[k]:.2f} dB (nearest the median of {len(scores)})"
-                chosen.append((model, place[scores[k].id], note))
+    Returns
+    -------
+    list of int
+        Places in the list.
+    """
+    rows = [(m, s) for m in results.models if (s := results.system(m))] or results.rows()[:1]
+    chosen: list[int] = []
+    for scenario in results.scenarios:
+        places = [i for i, plan in enumerate(items.plans) if plan.scenario == scenario]
+        values = np.array(
+            [[s.values.get(lead(results), np.nan) for s in results.pick(*row, scenario)] for row in rows]
+        ).mean(0)  # [items]
+        known = np.flatnonzero(np.isfinite(values))
+        distance = np.abs(values[known] - np.median(values[known])) if known.size else known
+        chosen += [places[k] for k in known[np.argsort(distance, kind="stable")[:samples]]]
     return chosen
 
 
-def _sample(model: str, enhancer: Enhancer, item: Any, rate: int, note: str) -> dict[str, Any]:
-    """Make what the page shows of one item."""
-    made = enhance_all(enhancer, item)
-    signals = {name: made[name] for name in made if name != "oracle mask"}
-    signals["clean target"] = item.target
-    peak = max(float(np.abs(x).max()) for x in signals.values()) or 1.0
-    sounds = {name: _wav(x / max(peak, 1.0), rate) for name, x in signals.items()}
-    if enhancer.needs_cue and enhancer.speaker_encoder is not None:
-        sounds = {"enrolment": _wav(item.enrolment[0], enhancer.speaker_encoder.sample_rate), **sounds}
+def _sample(results: Results, models: Mapping[str, Enhancer], items: TestList, index: int) -> dict[str, Any]:
+    """Make what the page shows of one item: every signal with its score, sound and spectrogram."""
+    item, shown = items[index], [*results.models[:MODELS], ""]
+    rows = [row for row in results.rows() if row[0] in shown and row[1] != "oracle mask"]
+    signals = {row_label(results, *row): run_row(row, models, item) for row in rows}
+    captions = {row_label(results, *row): _caption(results, row, item) for row in rows}
+    signals = {
+        name: x[: int(SECONDS * items.rate)] for name, x in {**signals, "clean target": item.target}.items()
+    }
+    gain = 0.9 / max(1e-6, *(float(np.abs(x).max()) for x in signals.values()))
+    top = max(float(level(x).max()) for x in signals.values())
     return {
-        "title": f"{model}: {item.scenario}, speaker {item.speaker}",
-        "note": note,
-        "sounds": sounds,
-        "picture": _uri(spectrograms(signals, rate), "image/png"),
+        "scenario": item.scenario,
+        "speaker": item.speaker,
+        "id": item.id,
+        "snr": f"{item.snr:.1f}",
+        "cut": len(item.mixture) > SECONDS * items.rate,
+        "enrolment": _enrolment(item, items) if any(m.needs_cue for m in models.values()) else "",
+        "panels": [
+            {
+                "name": name,
+                "caption": captions.get(name, ""),
+                "sound": _flac(x * gain, items.rate),
+                "picture": _uri(spectrogram(x, items.rate, top), "image/png"),
+            }
+            for name, x in signals.items()
+        ],
     }
 
 
-def _wav(samples: np.ndarray, rate: int) -> str:
+def _caption(results: Results, row: tuple[str, str], item: Mixture) -> str:
+    """Write the score of an item in a row."""
+    metric = "si-sdr" if "si-sdr" in results.metrics else lead(results)
+    value = next(s.values.get(metric, np.nan) for s in results.pick(*row, item.scenario) if s.id == item.id)
+    name, _, unit = label(results, metric).partition(" (")
+    return f"{name} {value:.2f} {unit.rstrip(')')}".strip()
+
+
+def _enrolment(item: Mixture, items: TestList) -> str:
+    """Give the first enrolment clip as a sound."""
+    clip = item.enrolment[0][: int(SECONDS * items.enrolment_rate)]
+    return _flac(clip * (0.9 / max(float(np.abs(clip).max()), 1e-6)), items.enrolment_rate)
+
+
+def _flac(samples: np.ndarray, rate: int) -> str:
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
-    return _uri(buffer.getvalue(), "audio/wav")
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    return _uri(buffer.getvalue(), "audio/flac")
 
 
 def _uri(data: bytes, kind: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .statistics import Estimate, bootstrap
+from .statistics import Estimate, bootstrap, failure_rate, finite
 
 SCHEMA = 1
 """Version of ``results.json``."""
 
-SNR_BINS = ((-10.0, 0.0), (0.0, 5.0), (5.0, 20.0))
+SYSTEMS = ("mixture", "wrong enrolment", "right enrolment", "enhanced", "oracle mask")
+"""Rows of the tables, from the floor to the ceiling; ``enhanced`` is a model that needs no enrolment."""
+
+SNR_BINS = ((-math.inf, 0.0), (0.0, 5.0), (5.0, math.inf))
 """Bins of the breakdown by SNR, in dB: from, to (exclusive)."""
+
+GAIN = "si-sdr-improvement"
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,18 @@ class Score:
 
     Parameters
     ----------
-    model, system, id, scenario, speaker : str
-        Which; ``system`` is a row of the tables, such as ``"right enrolment"``.
+    model : str
+        Which model; empty for a system that is the same for all: the mixture, and the oracle of a shared frontend.
+    system : str
+        One of `SYSTEMS`.
+    id, scenario, speaker : str
+        Of the item.
     snr : float
         In dB.
     values : dict
         Metric -> score, NaN where it is not defined.
+    problems : dict
+        Metric -> why it has no score.
     """
 
     model: str
@@ -39,6 +50,7 @@ class Score:
     speaker: str
     snr: float
     values: dict[str, float]
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -48,110 +60,132 @@ class Results:
     Parameters
     ----------
     scores : list of Score
+        In the list's order.
     metrics : dict
         Metric -> unit, in the order of the tables.
+    models : list of str
+        Names of the models, in the order of the tables.
     about : dict
         Command, seed, list, versions, machine.
     remarks : dict
-        Metric -> why it has no scores.
+        Metric -> why it could not be used at all.
+    seed : int
+        Of the bootstrap.
     """
 
     scores: list[Score]
     metrics: dict[str, str]
+    models: list[str]
     about: dict[str, Any] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def models(self) -> list[str]:
-        """Names of the models, in order."""
-        return list(dict.fromkeys(s.model for s in self.scores))
+    seed: int = 0
 
     @property
     def scenarios(self) -> list[str]:
         """Names of the conditions, in order."""
         return list(dict.fromkeys(s.scenario for s in self.scores))
 
+    def rows(self) -> list[tuple[str, str]]:
+        """List (model, system) as the tables do: mixture, each model's rows, oracle; shared ones name no model."""
+        found = {(s.model, s.system) for s in self.scores}
+        own = [(m, s) for m in self.models for s in SYSTEMS[1:-1]]
+        ends = [[(m, s) for m in ["", *self.models]] for s in (SYSTEMS[0], SYSTEMS[-1])]
+        return [row for row in [*ends[0], *own, *ends[1]] if row in found]
+
     def systems(self, model: str) -> list[str]:
-        """Rows of a model's table, in order."""
-        return list(dict.fromkeys(s.system for s in self.scores if s.model == model))
+        """List the rows that exist for a model, shared ones among them."""
+        return [s for m, s in self.rows() if m in (model, "")]
+
+    def system(self, model: str) -> str | None:
+        """Name the row that a model is judged by; None if it was left out."""
+        return next((s for s in ("right enrolment", "enhanced") if s in self.systems(model)), None)
 
     def pick(
-        self, model: str, system: str, scenario: str | None = None, snr: tuple[float, float] | None = None
-    ) -> list[Score]:
-        """Select scores; None takes all conditions or all SNRs."""
-        found: Iterable[Score] = (s for s in self.scores if s.model == model and s.system == system)
-        found = (s for s in found if scenario in (None, s.scenario))
-        return [s for s in found if snr is None or snr[0] <= s.snr < snr[1]]
-
-    def mean(self, metric: str, scores: Sequence[Score]) -> Estimate:
-        """Average a metric over some scores, with its interval over speakers."""
-        return bootstrap([s.values.get(metric, math.nan) for s in scores], [s.speaker for s in scores])
-
-    def failures(self, scores: Sequence[Score]) -> float:
-        """Give the share of items whose SI-SDR improves by less than 1 dB: nobody, or somebody else, was kept."""
-        gains = [s.values.get("si-sdr-improvement", math.nan) for s in scores]
-        known = [g for g in gains if not math.isnan(g)]
-        return sum(g < 1 for g in known) / len(known) if known else math.nan
-
-    def margin(self, model: str, scenario: str | None) -> Estimate:
-        """Average by how much the right enrolment is better than the wrong one, in dB SI-SDR."""
-        wrong = {
-            s.id: s.values.get("si-sdr", math.nan) for s in self.pick(model, "wrong enrolment", scenario)
-        }
-        right = self.pick(model, "right enrolment", scenario)
-        differences = [s.values.get("si-sdr", math.nan) - wrong.get(s.id, math.nan) for s in right]
-        return bootstrap(differences, [s.speaker for s in right])
-
-    def summary(self) -> list[dict[str, Any]]:
-        """List every mean: by model, system, condition, SNR bin and metric."""
-        rows = []
-        for model in self.models:
-            for system in self.systems(model):
-                for scenario in [None, *self.scenarios]:
-                    for snr in [None, *SNR_BINS]:
-                        scores = self.pick(model, system, scenario, snr)
-                        if scores:
-                            rows.append(self._row(model, system, scenario, snr, scores))
-        return rows
-
-    def _row(
         self,
         model: str,
         system: str,
-        scenario: str | None,
-        snr: tuple[float, float] | None,
-        scores: list[Score],
+        scenario: str | None = None,
+        snr: tuple[float, float] = (-math.inf, math.inf),
+    ) -> list[Score]:
+        """Select a row's scores, in the list's order; None takes all conditions."""
+        found = [s for s in self.scores if s.system == system and s.model in (model, "")]
+        return [s for s in found if scenario in (None, s.scenario) and snr[0] <= s.snr < snr[1]]
+
+    def mean(self, metric: str, scores: Sequence[Score]) -> Estimate:
+        """Average a metric over some scores, with its interval over speakers."""
+        return bootstrap(
+            [s.values.get(metric, math.nan) for s in scores], [s.speaker for s in scores], self.seed
+        )
+
+    def failures(self, scores: Sequence[Score]) -> float:
+        """Give the share of items whose SI-SDR improves by less than 1 dB: nobody, or somebody else, was kept."""
+        return failure_rate([s.values.get(GAIN, math.nan) for s in scores])
+
+    def margin(self, model: str, scenario: str | None, metric: str = GAIN) -> Estimate:
+        """Average by how much the right enrolment is better than the wrong one, item by item."""
+        right = self.pick(model, "right enrolment", scenario)
+        wrong = self.pick(model, "wrong enrolment", scenario)
+        differences = [
+            a.values.get(metric, math.nan) - b.values.get(metric, math.nan) for a, b in zip(right, wrong)
+        ]
+        return bootstrap(differences, [s.speaker for s in right[: len(differences)]], self.seed)
+
+    def bins(self, scenario: str | None = None) -> list[tuple[float, float]]:
+        """List the SNR bins in which a condition has items."""
+        snrs = [s.snr for s in self.scores if scenario in (None, s.scenario)]
+        return [b for b in SNR_BINS if any(b[0] <= snr < b[1] for snr in snrs)]
+
+    def summary(self) -> list[dict[str, Any]]:
+        """List every mean: by model, system, condition, SNR bin and metric."""
+        places = [(c, b) for c in [None, *self.scenarios] for b in [None, *self.bins(c)]]
+        return [self._entry(m, s, c, b) for m, s in self.rows() for c, b in places]
+
+    def _entry(
+        self, model: str, system: str, scenario: str | None, snr: tuple[float, float] | None
     ) -> dict[str, Any]:
-        failures = self.failures(scores)
+        scores = self.pick(model, system, scenario, snr or (-math.inf, math.inf))
         return {
             "model": model,
             "system": system,
             "scenario": scenario or "all",
-            "snr": list(snr) if snr else "all",
-            "failure_rate": None if math.isnan(failures) else failures,
+            "snr": bin_label(snr) if snr else "all",
+            "failure_rate": finite(self.failures(scores)),
             **{metric: self.mean(metric, scores).as_dict() for metric in self.metrics},
         }
 
     def save(self, path: Path) -> None:
         """Write all of it as JSON."""
-        items = [{**vars(s), "values": _without_nan(s.values)} for s in self.scores]
         margins = {
-            m: {s: self.margin(m, s).as_dict() for s in self.scenarios}
-            for m in self.models
-            if "wrong enrolment" in self.systems(m)
+            model: {
+                scenario or "all": {m: self.margin(model, scenario, m).as_dict() for m in self.metrics}
+                for scenario in [None, *self.scenarios]
+            }
+            for model in self.models
+            if {"right enrolment", "wrong enrolment"} <= set(self.systems(model))
         }
+        items = [{**vars(s), "values": {m: finite(v) for m, v in s.values.items()}} for s in self.scores]
         content = {
             "schema": SCHEMA,
             "about": self.about,
+            "bootstrap_seed": self.seed,
+            "metrics": self.metrics,
             "remarks": self.remarks,
             "summary": self.summary(),
             "right_minus_wrong": margins,
             "items": items,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
-    """Write NaN as JSON's null."""
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
+def bin_label(bounds: tuple[float, float]) -> str:
+    """Name an SNR bin.
+
+    Examples
+    --------
+    >>> [bin_label(b) for b in SNR_BINS]
+    ['below 0 dB', '0 to 5 dB', 'from 5 dB']
+    """
+    low, high = bounds
+    if math.isinf(low):
+        return f"below {high:g} dB"
+    return f"from {low:g} dB" if math.isinf(high) else f"{low:g} to {high:g} dB"

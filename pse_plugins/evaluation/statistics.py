@@ -11,6 +11,12 @@ import numpy as np
 DRAWS = 2000
 """Bootstrap resamples."""
 
+MIN_GROUPS = 5
+"""Speakers needed to resample speakers; with fewer, items are."""
+
+FAILURE_DB = 1.0
+"""An item whose SI-SDR improves by less counts as failed: nobody, or somebody else, was kept."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -19,9 +25,11 @@ class Estimate:
     Parameters
     ----------
     mean, low, high : float
-        The mean and its 95 % percentile interval; NaN without items.
+        The mean and its 95 % percentile interval; NaN without items, the interval also with a single one.
     count, skipped : int
-        Items averaged, and items left out as the score is not defined on them.
+        Items averaged, and items left out as their score is not finite.
+    resampled : str
+        What the interval was made by drawing again: ``"speakers"``, ``"items"`` or, without one, ``""``.
     """
 
     mean: float
@@ -29,22 +37,28 @@ class Estimate:
     high: float
     count: int
     skipped: int
+    resampled: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain numbers, NaN as None."""
-        return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(self).items()}
+        """Give plain values, what is not finite as None."""
+        return {k: finite(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def finite(value: float) -> float | None:
+    """Give None for what JSON cannot hold: NaN and the infinities."""
+    return float(value) if np.isfinite(value) else None
 
 
 def bootstrap(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> Estimate:
     """Average values, with an interval from resampling whole groups (speakers) with replacement.
 
     Items of one speaker are alike; taking them for independent would make intervals too narrow. With fewer than
-    five groups items are resampled instead.
+    five groups items are resampled instead (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13).
 
     Parameters
     ----------
     values : sequence of float
-        One an item; NaN is left out and counted.
+        One an item; what is not finite is left out and counted.
     groups : sequence of str
         The speaker of each.
     seed : int
@@ -57,19 +71,33 @@ def bootstrap(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> 
     Examples
     --------
     >>> e = bootstrap([1.0, 2.0, 3.0, float("nan")], ["a", "a", "b", "b"])
-    >>> e.mean, e.count, e.skipped, bool(e.low <= 2 <= e.high)
-    (2.0, 3, 1, True)
+    >>> e.mean, e.count, e.skipped, e.resampled, bool(e.low <= 2 <= e.high)
+    (2.0, 3, 1, 'items', True)
     """
     x = np.asarray(values, dtype=np.float64)
-    valid = ~np.isnan(x)
+    valid = np.isfinite(x)
     skipped, x = int((~valid).sum()), x[valid]
-    if not x.size:
-        return Estimate(np.nan, np.nan, np.nan, 0, skipped)
+    if x.size < 2:
+        return Estimate(float(x[0]) if x.size else np.nan, np.nan, np.nan, int(x.size), skipped)
     names, index = np.unique(np.asarray(groups)[valid], return_inverse=True)
-    if len(names) < 5:
-        names, index = np.arange(x.size), np.arange(x.size)
-    sums, counts = np.bincount(index, x), np.bincount(index)
-    draws = np.random.default_rng(seed).integers(len(names), size=(DRAWS, len(names)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)
+    what = "speakers" if len(names) >= MIN_GROUPS else "items"
+    if what == "items":
+        index = np.arange(x.size)
+    sums, counts = np.bincount(index, x), np.bincount(index)  # [K], [K]
+    draws = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)  # [DRAWS]
     low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(float(x.mean()), float(low), float(high), int(x.size), skipped)
+    return Estimate(float(x.mean()), float(low), float(high), int(x.size), skipped, what)
+
+
+def failure_rate(gains: Sequence[float]) -> float:
+    """Give the share of items whose SI-SDR improvement in dB is below `FAILURE_DB`; NaN if none is known.
+
+    Examples
+    --------
+    >>> failure_rate([0.5, 2.0, 3.0, float("nan"), 9.0])
+    0.25
+    """
+    x = np.asarray(gains, dtype=np.float64)
+    x = x[np.isfinite(x)]
+    return float((x < FAILURE_DB).mean()) if x.size else float("nan")

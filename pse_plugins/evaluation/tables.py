@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .results import Results
+from .results import GAIN, Results, bin_label
 from .statistics import Estimate
 
+NONE = "-"
+"""What a cell says that has no number."""
+
+_NAMES = {GAIN: "SI-SDRi", "si-sdr": "SI-SDR", "sdr": "SDR", "pesq": "PESQ", "stoi": "STOI", "estoi": "ESTOI"}
 _DIGITS = {"stoi": 3, "estoi": 3}
 
 
@@ -20,6 +24,7 @@ class Table:
     title : str
     head : list of str
     rows : list of list of str
+        A mean with its interval reads ``6.12 [5.80, 6.44]``.
     """
 
     title: str
@@ -27,81 +32,135 @@ class Table:
     rows: list[list[str]]
 
 
+def comparison_table(results: Results) -> Table:
+    """Make the table people look at first: models by condition, and by how much right beats wrong enrolment."""
+    metric = lead(results)
+    head = ["condition", "model", label(results, metric), "right over wrong", "failures", "items"]
+    rows = []
+    for scenario in results.scenarios:
+        for model in results.models:
+            scores = results.pick(model, results.system(model) or "", scenario)
+            if scores:
+                mean, margin = results.mean(metric, scores), results.margin(model, scenario, metric)
+                rest = [percent(results.failures(scores)), _items(len(scores), {metric: mean})]
+                rows.append([scenario, model, number(mean, metric), number(margin, metric), *rest])
+    return Table(f"{label(results, metric)} by condition", head, rows)
+
+
 def condition_tables(results: Results) -> list[Table]:
-    """Make one table for each model and condition: systems down, metrics across, 95 % intervals in brackets."""
-    head = ["system", *(_label(m, u) for m, u in results.metrics.items()), "failures", "items"]
+    """Make one table a condition: systems down, metrics across, 95 % intervals in brackets."""
+    head = ["system", *(label(results, metric) for metric in results.metrics), "failures", "items"]
     tables = []
-    for model in results.models:
-        for scenario in results.scenarios:
-            rows = []
-            for system in results.systems(model):
-                scores = results.pick(model, system, scenario)
-                means = [results.mean(metric, scores) for metric in results.metrics]
-                cells = [number(e, metric) for e, metric in zip(means, results.metrics)]
-                failures = "" if system == "mixture" else _percent(results.failures(scores))
-                rows.append([system, *cells, failures, _items(len(scores), means)])
-            tables.append(Table(f"{model}: {scenario}" if len(results.models) > 1 else scenario, head, rows))
+    for scenario in results.scenarios:
+        rows = []
+        for model, system in results.rows():
+            scores = results.pick(model, system, scenario)
+            means = {m: results.mean(m, scores) for m in results.metrics if m not in results.remarks}
+            cells = [number(means[m], m) if m in means else "not installed" for m in results.metrics]
+            failures = NONE if system == "mixture" else percent(results.failures(scores))
+            rows.append([row_label(results, model, system), *cells, failures, _items(len(scores), means)])
+        tables.append(Table(scenario, head, rows))
     return tables
 
 
-def comparison_table(results: Results) -> Table:
-    """Make the table people look at first: SI-SDR improvement by model and condition, and right over wrong."""
-    head = ["model", *(f"{s}: SI-SDRi (dB)" for s in results.scenarios), *_margin_heads(results)]
-    rows = []
-    for model in results.models:
-        system = next(s for s in ("right enrolment", "enhanced") if s in results.systems(model))
-        gains = [
-            results.mean("si-sdr-improvement", results.pick(model, system, s)) for s in results.scenarios
+def snr_table(results: Results) -> Table:
+    """Make the breakdown by SNR, of conditions whose items are not all in one bin: a column a bin."""
+    metric = lead(results)
+    places = [(c, b) for c in results.scenarios for b in results.bins(c) if len(results.bins(c)) > 1]
+    head = ["system", *(f"{c}: {bin_label(b)}" for c, b in places)]
+    rows = [
+        [
+            row_label(results, model, system),
+            *(number(results.mean(metric, results.pick(model, system, c, b)), metric) for c, b in places),
         ]
-        margins = [results.margin(model, s) for s in _margin_scenarios(results)]
-        rows.append([model, *(number(e, "si-sdr-improvement") for e in [*gains, *margins])])
-    return Table("SI-SDR improvement", head, rows)
+        for model, system in results.rows()
+        if system != "mixture" or metric != GAIN
+    ]
+    return Table(f"{label(results, metric)} by the mixture's SNR", head, rows if places else [])
 
 
 def number(estimate: Estimate, metric: str) -> str:
-    """Write a mean with its interval, ``6.12 [5.80, 6.44]``."""
+    """Write a mean with its interval, as ``6.12 [5.80, 6.44]``.
+
+    Examples
+    --------
+    >>> number(Estimate(6.123, 5.8, 6.44, 20, 0), "sdr"), number(Estimate(0.0, 0.0, 0.0, 20, 0), "sdr")
+    ('6.12 [5.80, 6.44]', '0.00')
+    """
     if math.isnan(estimate.mean):
-        return "-"
+        return NONE
     digits = _DIGITS.get(metric, 2)
-    return f"{estimate.mean:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    mean, low, high = (
+        f"{round(x, digits) + 0.0:.{digits}f}" for x in (estimate.mean, estimate.low, estimate.high)
+    )
+    certain = math.isnan(estimate.low) or estimate.low == estimate.high
+    return mean if certain else f"{mean} [{low}, {high}]"
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage."""
+    return NONE if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def label(results: Results, metric: str) -> str:
+    """Name a metric as papers do, with its unit."""
+    name, unit = _NAMES.get(metric, metric), results.metrics[metric]
+    return f"{name} ({unit})" if unit else name
+
+
+def row_label(results: Results, model: str, system: str) -> str:
+    """Name a row; the model only where there are several."""
+    return f"{model}: {system}" if model and len(results.models) > 1 else system
+
+
+def lead(results: Results) -> str:
+    """Name the metric that the first table shows: SI-SDR improvement, or else the first that could be used."""
+    return next(m for m in [GAIN, *results.metrics] if m in results.metrics and m not in results.remarks)
+
+
+def notes(results: Results) -> list[str]:
+    """Say what the tables rest on, and what is missing in them."""
+    about, scores = results.about, results.scores
+    small = "small test set: " if len({s.speaker for s in scores}) < 20 else ""
+    asked = len(scores) * (len(results.metrics) - len(results.remarks))
+    lines = [
+        f"Simulated mixtures; {small}{about.get('items')} items, {about.get('speakers')} speakers "
+        f"(list {about.get('list')}).",
+        f"Brackets: 95 % bootstrap interval, {_resampled(results)}. Failures: items with SI-SDRi below 1 dB.",
+        "Wrong enrolment: another speaker's voice, in babble the interferer's own. Oracle mask: the ideal ratio "
+        "mask, about the most a mask can do.",
+        f"Skipped, as a metric is not defined there: {sum(len(s.problems) for s in scores)} of {asked} scores.",
+    ]
+    return [*lines, *(f"{_NAMES.get(name, name)}: {why}." for name, why in results.remarks.items())]
 
 
 def markdown(results: Results) -> str:
     """Write all tables as Markdown, with what they depend on below."""
+    tables = [comparison_table(results), *condition_tables(results), snr_table(results)]
     about = results.about
-    parts = [_markdown(table) for table in [comparison_table(results), *condition_tables(results)]]
-    notes = [f"- {name}: {why}" for name, why in results.remarks.items()]
-    notes.append(
-        f"- simulated mixtures; {about.get('items')} items of {about.get('speakers')} speakers "
-        f"(list {about.get('list')}); brackets: 95 % bootstrap over speakers (items where there are fewer than "
-        f"five); failures: SI-SDRi under 1 dB"
-    )
-    notes.append(f"- `{about.get('command')}`, {about.get('machine')}, {about.get('date')}")
-    return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
+    lines = [*notes(results), f"`{about.get('command')}`, {about.get('date')}."]
+    text = [_markdown(table) for table in tables if table.rows]
+    return "\n\n".join([*text, "\n".join(f"- {line}" for line in lines)]) + "\n"
 
 
 def _markdown(table: Table) -> str:
-    lines = [f"**{table.title}**", "", "| " + " | ".join(table.head) + " |", "|" + " --- |" * len(table.head)]
+    columns = len(table.head) - 1
+    lines = [f"**{table.title}**", "", "| " + " | ".join(table.head) + " |", "| --- |" + " ---: |" * columns]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in table.rows)])
 
 
-def _label(metric: str, unit: str) -> str:
-    return f"{metric} ({unit})" if unit else metric
-
-
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.0f} %"
-
-
-def _items(count: int, means: list[Estimate]) -> str:
-    skipped = max((e.skipped for e in means), default=0)
+def _items(count: int, means: dict[str, Estimate]) -> str:
+    skipped = max((e.skipped for e in means.values()), default=0)
     return f"{count} ({skipped} skipped)" if skipped else str(count)
 
 
-def _margin_scenarios(results: Results) -> list[str]:
-    enrolled = any("wrong enrolment" in results.systems(m) for m in results.models)
-    return [s for s in results.scenarios if s != "clean"] if enrolled else []
-
-
-def _margin_heads(results: Results) -> list[str]:
-    return [f"{s}: right over wrong (dB)" for s in _margin_scenarios(results)]
+def _resampled(results: Results) -> str:
+    """Say what the intervals were made by drawing again."""
+    metric, scores = (
+        lead(results),
+        [results.pick(*row, c) for row in results.rows() for c in results.scenarios],
+    )
+    drawn = {results.mean(metric, found).resampled for found in scores}
+    if "speakers" in drawn:
+        return "whole speakers drawn again (items, where there are fewer than 5 speakers)"
+    return "items drawn again, as there are fewer than 5 speakers"

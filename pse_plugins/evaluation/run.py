@@ -1,0 +1,212 @@
+"""Enhance a list with every system, and score every item once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data import Mixture, TestList
+from ..enhancer import Enhancer
+from ..errors import ConfigError, DataError, PseError
+from .record import circumstances
+from .results import SYSTEMS, Results, Score
+from .scoring import METRICS, Scored, Scorer, usable
+from .systems import Row, evaluating, plan_rows, run_row
+
+Indexed = tuple[int, list[Score]]
+"""An item's place in the list, and its scores."""
+
+
+def evaluate(
+    models: Enhancer | Mapping[str, Enhancer],
+    items: TestList,
+    out: str | Path | None = None,
+    *,
+    metrics: Sequence[str] = METRICS,
+    rows: Sequence[str] = SYSTEMS,
+    workers: int = 0,
+    samples: int = 1,
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """Score enhancers on a fixed list.
+
+    Rows: the mixture; the wrong enrolment (in babble the interferer's own voice); the right enrolment; the ideal
+    ratio mask in the model's own frontend. A model that needs no enrolment has one row, ``enhanced``, for both.
+    Items are enhanced offline, one at a time, so that scores do not depend on what they are batched with. Under
+    ``torchrun`` each rank scores its share; every rank gets all results, the first writes them.
+
+    Parameters
+    ----------
+    models : Enhancer or mapping
+        One, or several by name, for one report; used on the device they are on.
+    items : TestList
+        What to enhance.
+    out : str, Path or None
+        Folder for ``results.json``, ``results.md`` and ``report.html``; None writes nothing.
+    metrics : sequence of str
+        Names of metrics.
+    rows : sequence of str
+        The wanted ones of `SYSTEMS`.
+    workers : int
+        Processes that score; 0 scores in this one.
+    samples : int
+        Items of each condition to hear and see in the report.
+    seed : int
+        Of the bootstrap.
+    about : mapping or None
+        More to write down: seed of the training, data.
+    progress : callable or None
+        Called with items done and items in all, of this rank.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ComponentError
+        If a metric is unknown.
+    ConfigError
+        If a row is unknown, no metric can be used, the list is at another rate than the model, or ``out`` cannot
+        be made a folder.
+    DataError
+        If the list is empty.
+    """
+    named = {"model": models} if isinstance(models, Enhancer) else dict(models)
+    _check(named, items)
+    units, missing = usable(metrics)
+    planned = plan_rows(named, rows)
+    if not planned:
+        raise ConfigError(
+            f"none of the rows {', '.join(rows) or '(none)'} exists for this model; name others"
+        )
+    names = [metric for metric in units if metric not in missing]
+    folder = None if out is None else _folder(Path(out))
+    with evaluating(named.values()):
+        scored = _share(
+            lambda mine: _score(mine, planned, named, items, names, workers, progress), len(items)
+        )
+        results = Results(
+            scored, units, list(named), {**circumstances(named, items), **(about or {})}, missing, seed
+        )
+        if folder is not None and _rank()[0] == 0:
+            _write(results, named, items, folder, samples)
+    return results
+
+
+def _score(
+    mine: range,
+    rows: Sequence[Row],
+    models: Mapping[str, Enhancer],
+    items: TestList,
+    metrics: Sequence[str],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Indexed]:
+    """Score a rank's share; a few items wait for the workers while the next are enhanced."""
+    waiting: deque[tuple[int, Mixture, list[Future[Scored]]]] = deque()
+    scores: list[Indexed] = []
+
+    def finish(left: int) -> None:
+        while len(waiting) > left:
+            index, item, futures = waiting.popleft()
+            scores.append((index, [_join(row, item, f.result()) for row, f in zip(rows, futures)]))
+            if progress is not None:
+                progress(len(scores), len(mine))
+
+    with Scorer(metrics, items.rate, workers) as scorer:
+        for index in mine:
+            item = items[index]
+            estimates = [run_row(row, models, item) for row in rows]
+            waiting.append((index, item, [scorer.submit(e, item.target, item.mixture) for e in estimates]))
+            finish(2 * workers)
+        finish(0)
+    return scores
+
+
+def _join(row: Row, item: Mixture, scored: Scored) -> Score:
+    return Score(*row, item.id, item.scenario, item.speaker, item.snr, *scored)
+
+
+def _share(work: Callable[[range], list[Indexed]], count: int) -> list[Score]:
+    """Do each rank's share, and collect all in the list's order; a failure on one rank fails all, not hangs."""
+    rank, world = _rank()
+    mine = range(rank, count, world)
+    if world == 1:
+        parts = [work(mine)]
+    else:
+        parts = _gather(lambda: work(mine), rank, world)
+    ordered = sorted((entry for part in parts for entry in part), key=lambda entry: entry[0])
+    if [index for index, _ in ordered] != list(range(count)):
+        raise RuntimeError(f"{len(ordered)} items were scored of {count}: each must be scored exactly once")
+    return [score for _, scores in ordered for score in scores]
+
+
+def _gather(work: Callable[[], list[Indexed]], rank: int, world: int) -> list[list[Indexed]]:
+    """Do a rank's share, and exchange shares or the error that kept one from its share."""
+    own: Exception | None = None
+    answer: list[Indexed] | Exception
+    try:
+        answer = work()
+    except Exception as error:
+        own = error
+        answer = error if isinstance(error, PseError) else RuntimeError(f"rank {rank}: {error!r}")
+    gathered: list[Any] = [None] * world
+    torch.distributed.all_gather_object(gathered, answer)
+    if own is not None:
+        raise own
+    for part in gathered:
+        if isinstance(part, Exception):
+            raise part
+    return gathered
+
+
+def _rank() -> tuple[int, int]:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def _check(models: Mapping[str, Enhancer], items: TestList) -> None:
+    if not models:
+        raise ConfigError("no model to evaluate; name at least one")
+    if not len(items):
+        raise DataError("the test list is empty; write one with `pse data test-list`")
+    for name, model in models.items():
+        if model.sample_rate != items.rate:
+            raise ConfigError(
+                f"{name} works at {model.sample_rate} Hz, the test list is at {items.rate} Hz; write one at its rate"
+            )
+        encoder = model.speaker_encoder
+        if model.needs_cue and encoder is not None and encoder.sample_rate != items.enrolment_rate:
+            raise ConfigError(
+                f"{name} enrols at {encoder.sample_rate} Hz, the list has clips at {items.enrolment_rate} Hz; "
+                f"write another list"
+            )
+
+
+def _folder(out: Path) -> Path:
+    """Make the folder for the results before the work, so that nothing is lost after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made a folder ({error.strerror}); name another one") from error
+    return out
+
+
+def _write(
+    results: Results, models: Mapping[str, Enhancer], items: TestList, out: Path, samples: int
+) -> None:
+    from .report import write_report
+    from .tables import markdown
+
+    results.save(out / "results.json")
+    (out / "results.md").write_text(markdown(results), "utf-8")
+    write_report(results, models, items, out / "report.html", samples)
