@@ -4,7 +4,6 @@
 PYTHON ?= python3
 TORCH ?=
 BIN := .venv/bin
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: setup demo test test-all lint
 
@@ -12,7 +11,7 @@ setup:
 	@TORCH=$(TORCH) $(PYTHON) .ci/setup.py
 
 demo: setup
-	env -u OMP_NUM_THREADS $(BIN)/pse demo
+	$(BIN)/pse demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2

@@ -25,12 +25,12 @@ def relative(path):
 
 
 def command_lines(text):
-    """Yield the commands of fenced shell blocks, continuation lines joined, without prompt or comment."""
-    for block in re.findall(r"```(?:bash|sh|shell|console)\n(.*?)```", text, re.DOTALL):
+    """Yield our commands in fenced shell blocks: continuation lines joined, no prompt or comment, pipes taken apart."""
+    for block in re.findall(r"^```(?:bash|sh|shell|console)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.removeprefix("$ "), comments=True)
-            if words:
-                yield words
+            for command in re.split(r" (?:\||&&|;) ", line.split(" #")[0].removeprefix("$ ")):
+                if re.match(r"(pse|make) ", command.strip()):
+                    yield shlex.split(command)
 
 
 def subcommand_problems(words):
@@ -78,3 +78,11 @@ def test_command_lines_are_found_whole():
 
 def test_unknown_commands_are_noticed():
     assert subcommand_problems(["pse", "no-such-command"]) == ["no subcommand 'no-such-command'"]
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    targets = re.search(r"for target in ([a-z -]+);", (ROOT / ".ci" / "run").read_text()).group(1).split()
+    assert targets == ["test", "test-all"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in targets:
+        assert re.search(rf"\bmake {target}(?![\w-])", readme), f"the README does not say: make {target}"
