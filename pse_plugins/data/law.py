@@ -132,6 +132,9 @@ class Drawer:
                 f"speech at {speech.rate} Hz and noise at {noise.rate} Hz; load both at one rate"
             )
         self.law, self.speech, self.noise = law, speech, noise
+        weights = np.array([law.scenarios[s] for s in law.used], float)
+        self._shares = np.cumsum(weights / weights.sum())
+        self._shares /= self._shares[-1]
         self.segment = round(law.segment * speech.rate)
         self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
         self.voices = [v for v in speech.speakers if self._usable(v)]
@@ -186,8 +189,7 @@ class Drawer:
             If nothing usable can be found.
         """
         law = self.law
-        weights = np.array([law.scenarios[s] for s in law.used])
-        scenario = scenario or str(rng.choice(law.used, p=weights / weights.sum()))
+        scenario = scenario or law.used[self._shares.searchsorted(rng.random(), side="right")]
         low, high = law.clean_snr if scenario == "clean" else law.snr
         snr = float(rng.uniform(low, high)) if snr is None else snr
         count = int(rng.integers(law.enrolments[0], law.enrolments[1] + 1))

@@ -79,7 +79,7 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 
 def to_float(pcm: np.ndarray) -> np.ndarray:
     """Give 16-bit samples ``[S]`` as float32 in [-1, 1)."""
-    return pcm.astype(np.float32) * np.float32(1 / 32768)
+    return np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
 
 
 class RecordingCache:

@@ -58,8 +58,8 @@ class SilenceMap:
 
     def overlap(self, first: int, last: int) -> int:
         """Count the kept samples from ``first`` up to, not including, ``last`` of the recording."""
-        within = np.clip(self.spans, first, last)
-        return int((within[:, 1] - within[:, 0]).sum())
+        within = np.minimum(self.spans[:, 1], last) - np.maximum(self.spans[:, 0], first)
+        return int(np.maximum(within, 0).sum())
 
     def scaled(self, ratio: float, size: int) -> SilenceMap:
         """Give the same map for the recording at ``ratio`` times the rate, where it has ``size`` samples."""
