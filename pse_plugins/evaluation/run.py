@@ -79,7 +79,7 @@ def evaluate(
     DataError
         If the list is empty.
     """
-    named = {"model": models} if isinstance(models, Enhancer) else dict(models)
+    named = dict(models) if isinstance(models, Mapping) else {"model": models}
     _check(named, items)
     units, missing = usable(metrics)
     planned = plan_rows(named, rows)
