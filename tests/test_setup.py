@@ -103,7 +103,7 @@ def test_fresh_copy_sets_up_and_lists_its_parts(tmp_path):
     subprocess.run([sys.executable, tmp_path / ".ci" / "setup.py"], check=True)
     pse = tmp_path / ".venv" / "bin" / "pse"
     listed = subprocess.run(
-        [pse, "plugins", "--all"], check=True, capture_output=True, text=True, cwd="/"
+        [pse, "plugins", "--all", "--json"], check=True, capture_output=True, text=True, cwd="/"
     ).stdout
     assert "cross-attention" in listed
     code = "import pse_plugins; import speechbrain; print(pse_plugins.build('loss', 'si-sdr'))"
