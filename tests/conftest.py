@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from pse_plugins.contracts import SpeakerCue, SpeakerEncoder
-from pse_plugins.enhancer import build_enhancer
-
 torch.set_num_threads(1)
 
 
@@ -38,64 +35,6 @@ def quieten_lazy_modules():
 def seed():
     """Start each test from the same random numbers."""
     torch.manual_seed(0)
-
-
-TINY = {
-    "gru": {"layers": 2, "hidden": 12},
-    "transformer": {
-        "encoder_layers": 1,
-        "decoder_layers": 2,
-        "heads": 2,
-        "head_dim": 4,
-        "feed_forward": 16,
-        "look_back": 5,
-    },
-}
-CONDITIONERS = ["concat", "add", "multiply", "film", "cross-attention", "sparse-moe"]
-PAIRS = [(conditioner, backbone) for conditioner in CONDITIONERS for backbone in TINY]
-
-
-class TinyEncoder(SpeakerEncoder):
-    """Levels of 10 ms frames, projected: enough to tell two tones apart, and quick."""
-
-    cue_dim = 6
-    vector_dim = 4
-
-    def __init__(self, seed: int = 0):
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.register_buffer("weight", torch.randn(160, 6, generator=generator))
-
-    def forward(self, waveforms, lengths):
-        frames = torch.nn.functional.pad(waveforms, (0, -waveforms.shape[-1] % 160)).unflatten(-1, (-1, 160))
-        tokens = torch.tanh(frames @ self.weight * 10)
-        mask = torch.arange(tokens.shape[2]) < (lengths // 160).unsqueeze(-1)
-        tokens = tokens * mask.unsqueeze(-1)
-        mean = tokens.sum(2) / mask.sum(2, keepdim=True).clamp(min=1)
-        return SpeakerCue(tokens, mask, mean[..., :4])
-
-
-def tiny_enhancer(conditioner="film", backbone="gru", frozen=True, seed=0, **config):
-    """Build a small random enhancer; its encoder is a random, frozen d-vector of a few units."""
-    torch.manual_seed(seed)
-    options = {"heads": 2} if conditioner == "cross-attention" else {}
-    enhancer = build_enhancer(
-        {
-            "speaker_encoder": "d-vector",
-            "speaker_encoder_options": {"weights": None, "hidden": 6, "layers": 1},
-            "conditioner": conditioner,
-            "conditioner_options": options,
-            "backbone": backbone,
-            "backbone_options": TINY[backbone],
-            "frontend_options": {"frame": 64, "hop": 32, "compression": 0.3},
-            **config,
-        }
-    )
-    with torch.no_grad():
-        for name, p in enhancer.named_parameters():
-            if "head" in name:
-                p.mul_(3)
-    return enhancer.eval()
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PAIRS, TINY, tiny_enhancer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import PAIRS, TINY, tiny_enhancer
 
 from pse_plugins.contracts import SpeakerCue
 from pse_plugins.enhancer import DEFAULTS, Enhancer, build_enhancer

@@ -59,8 +59,8 @@ def docstring_lines(node):
 
 
 def code_lines(function):
-    """Count a function's lines without its docstring."""
-    return function.end_lineno - function.lineno + 1 - docstring_lines(function)
+    """Count the lines of a function's body without its docstring; what it takes may be said at length."""
+    return function.end_lineno - function.body[0].lineno + 1 - docstring_lines(function)
 
 
 def file_lines(text):
