@@ -97,7 +97,7 @@ def _touch(a: Stretch, b: Stretch) -> bool:
 
 def place_anywhere(pool: SpeechPool, id: str, segment: int, rng: np.random.Generator) -> Stretch | None:
     """Draw a stretch of ``segment`` samples, or the whole of a shorter recording; None if it is all silent."""
-    size = pool.recording(id).samples.size
+    size = pool.outline(id).size
     length = min(segment, size)
     return _with_voice(pool, id, [(0, size - length)], length, rng)
 
@@ -115,7 +115,7 @@ def place_beside_clip(
     tuple of int or None
         First sample and length at the pool's rate; None if there is no room for both.
     """
-    size, room = pool.recording(id).samples.size, None
+    size, room = pool.outline(id).size, None
     for length in lengths:
         grid = pool.clip_grid(id, length)
         if not grid:
@@ -141,7 +141,7 @@ def _with_voice(
         allowed = [range(allowed[0].start, max(r.stop for r in allowed))]
     if not allowed or length < 1:
         return None
-    kept, best, most = pool.recording(id).kept, None, 0
+    kept, best, most = pool.outline(id).kept, None, 0
     for _ in range(10):
         k = int(rng.integers(sum(map(len, allowed))))
         start = allowed[0][k] if k < len(allowed[0]) else allowed[1][k - len(allowed[0])]

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from ..errors import ConfigError, nearest
 from .augment import EnrolmentAugmentation
-from .law import Drawer, MixingLaw
+from .drawing import Drawer
+from .law import MixingLaw
 from .mixing import mix
 from .plan import Mixture
 from .pools import NoisePool, SpeechPool

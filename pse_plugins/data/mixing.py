@@ -41,7 +41,7 @@ def mix(
     others = [_placed(part, target.size, speech, noise) for part in plan.interferers]
     gains = _gains(plan, target, others, speech.rate, level_db)
     wanted, mixture = _add(target, others, gains)
-    peak = max(float(np.abs(mixture).max()), float(np.abs(wanted).max()))
+    peak = float(max(mixture.max(), -mixture.min(), wanted.max(), -wanted.min()))
     if peak > 1:
         gains = [float(np.float32(g * 0.999 / peak)) for g in gains]
         wanted, mixture = _add(target, others, gains)
@@ -127,7 +127,7 @@ def _add(
 
 def _item(plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool) -> Mixture:
     """Put the item together."""
-    whole = plan.target.length == speech.recording(plan.target.id).samples.size
+    whole = plan.target.length == speech.outline(plan.target.id).size
     return Mixture(
         id=plan.id,
         mixture=mixture,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from ..errors import ConfigError, DataError
 from .manifest import Utterance
-from .recordings import Recording, RecordingCache, decode, to_float
+from .recordings import Outline, Recordings, to_float
 
 GRID = 0.5
 """Enrolment clips start on this grid and have its multiples as lengths, in seconds."""
@@ -53,7 +52,7 @@ class SpeechPool:
     preload : bool
         Decode everything now rather than when first wanted.
     max_bytes : int or None
-        Memory to stay below.
+        Memory to stay below; recordings beyond it are read from disk window by window.
 
     Raises
     ------
@@ -80,19 +79,15 @@ class SpeechPool:
                 f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]"
             )
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
-        self._sources = {_at(u.id, s): (u, float(s)) for s in speeds for u in utterances}
+        sources = {_at(u.id, s): (u, float(s)) for s in speeds for u in utterances}
         self._speakers: dict[str, list[str]] = {}
         self._base: dict[str, str] = {}
-        for id, (u, speed) in self._sources.items():
+        for id, (u, speed) in sources.items():
             self._speakers.setdefault(_at(u.speaker, speed), []).append(id)
             self._base[_at(u.speaker, speed)] = u.speaker
-        self._cache = RecordingCache(self._decode, max_bytes)
+        self._recordings = Recordings(sources, self.rate, self.enrolment_rate, max_bytes)
         if preload:
-            self._cache.preload(self._sources)
-
-    def _decode(self, id: str) -> Recording:
-        utterance, speed = self._sources[id]
-        return decode(utterance, self.rate, self.enrolment_rate, speed)
+            self._recordings.preload()
 
     @property
     def speakers(self) -> list[str]:
@@ -102,7 +97,7 @@ class SpeechPool:
     @property
     def nbytes(self) -> int:
         """Memory held by recordings, in bytes."""
-        return self._cache.held
+        return self._recordings.nbytes
 
     def utterances(self, speaker: str) -> list[str]:
         """List the recordings of a voice."""
@@ -110,11 +105,11 @@ class SpeechPool:
 
     def knows(self, id: str) -> bool:
         """Whether a recording is in the pool."""
-        return id in self._sources
+        return id in self._recordings.sources
 
     def speaker(self, id: str) -> str:
         """Say whose recording it is."""
-        utterance, speed = self._sources[id]
+        utterance, speed = self._recordings.sources[id]
         return _at(utterance.speaker, speed)
 
     def person(self, speaker: str) -> str:
@@ -123,31 +118,33 @@ class SpeechPool:
 
     def source(self, id: str) -> Utterance:
         """Give the file behind a recording."""
-        return self._sources[id][0]
+        return self._recordings.sources[id][0]
 
-    def recording(self, id: str) -> Recording:
-        """Give a recording, decoded if it was not yet.
+    def outline(self, id: str) -> Outline:
+        """Give size and silence of a recording, decoded if it was not yet.
 
         Raises
         ------
         AudioError
             If its file cannot be read.
         """
-        return self._cache[id]
+        return self._recordings.outline(id)
 
     def segment(self, id: str, start: int, length: int) -> np.ndarray:
         """Cut ``length`` samples from ``start`` out of a recording; float32 ``[length]`` at `rate`."""
-        return to_float(self._cache[id].samples[start : start + length])
+        return to_float(self._recordings.cut(id, start, start + length))
 
     def clip(self, ref: ClipRef) -> np.ndarray:
         """Cut an enrolment clip; float32 ``[ref.length]`` at `enrolment_rate`, silence removed."""
-        recording = self._cache[ref.utterance]
-        return to_float(recording.voice_kept.cut(recording.voice, ref.start, ref.length))
+        pieces = self.outline(ref.utterance).voice_kept.pieces(ref.start, ref.length)
+        first = pieces[0][0]
+        window = self._recordings.cut(ref.utterance, first, pieces[-1][1], voice=True)
+        return to_float(np.concatenate([window[a - first : b - first] for a, b in pieces]))
 
     def clip_grid(self, utterance: str, length: int) -> list[ClipRef]:
         """List the clips of ``length`` samples (at `enrolment_rate`) that a recording has on the 0.5 s grid."""
         step = round(GRID * self.enrolment_rate)
-        last = self._cache[utterance].voice_kept.length - length
+        last = self.outline(utterance).voice_kept.length - length
         return [ClipRef(utterance, start, length) for start in range(0, last + 1, step)]
 
     def extent(self, ref: ClipRef) -> tuple[int, int]:
@@ -155,7 +152,7 @@ class SpeechPool:
 
         At another encoder rate the resampling filter's reach, 20 ms, is counted in on both sides.
         """
-        first, last = self._cache[ref.utterance].voice_kept.extent(ref.start, ref.length)
+        first, last = self.outline(ref.utterance).voice_kept.extent(ref.start, ref.length)
         if self.enrolment_rate == self.rate:
             return first, last
         ratio, reach = self.rate / self.enrolment_rate, round(0.02 * self.rate)
@@ -174,7 +171,7 @@ class NoisePool:
     preload : bool
         Decode everything now rather than when first wanted.
     max_bytes : int or None
-        Memory to stay below.
+        Memory to stay below; recordings beyond it are read from disk window by window.
 
     Raises
     ------
@@ -194,18 +191,15 @@ class NoisePool:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
         self.rate = _rate(rate)
         self._clips = {u.id: u for u in clips}
-        self._cache = RecordingCache(partial(self._decode), max_bytes)
         self.ids = list(self._clips)
+        self._recordings = Recordings({id: (u, 1.0) for id, u in self._clips.items()}, rate, rate, max_bytes)
         if preload:
-            self._cache.preload(self.ids)
-
-    def _decode(self, id: str) -> Recording:
-        return decode(self._clips[id], self.rate, self.rate)
+            self._recordings.preload()
 
     @property
     def nbytes(self) -> int:
         """Memory held by recordings, in bytes."""
-        return self._cache.held
+        return self._recordings.nbytes
 
     def source(self, id: str) -> Utterance:
         """Give the file behind a noise."""
@@ -213,15 +207,15 @@ class NoisePool:
 
     def period(self, id: str, length: int) -> int:
         """How many different starts there are for a segment of ``length`` samples."""
-        size = self._cache[id].samples.size
+        size = self._recordings.outline(id).size
         return size - length + 1 if size >= length else size - self._fade(size)
 
     def segment(self, id: str, start: int, length: int) -> np.ndarray:
         """Cut a segment; float32 ``[length]``. A shorter noise is looped with a cross-fade, never padded."""
-        pcm = self._cache[id].samples
-        if pcm.size >= length:
-            return to_float(pcm[start : start + length])
-        loop = _loop(to_float(pcm), self._fade(pcm.size))
+        size = self._recordings.outline(id).size
+        if size >= length:
+            return to_float(self._recordings.cut(id, start, start + length))
+        loop = _loop(to_float(self._recordings.cut(id, 0, size)), self._fade(size))
         return np.take(loop, np.arange(start, start + length), mode="wrap")
 
     def _fade(self, size: int) -> int:

@@ -1,10 +1,9 @@
-"""Recordings in memory: 16-bit samples, decoded when first wanted, the least used dropped first under a cap."""
+"""Recordings in memory: 16-bit samples, decoded when first wanted; beyond a cap, windows are read from disk."""
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,60 +15,24 @@ from .activity import voiced_spans
 from .manifest import Utterance
 from .silence import SilenceMap
 
+_SEEKABLE = (".wav", ".flac")  # formats in which a window is found to the sample
+
 
 @dataclass(frozen=True)
-class Recording:
-    """One recording as it is mixed, and as it is enrolled with.
+class Outline:
+    """What is known of a recording without its samples.
 
     Parameters
     ----------
-    samples : ndarray
-        int16 ``[S]`` at the model's rate.
-    kept : SilenceMap
-        What of ``samples`` is left without silence.
-    voice : ndarray
-        int16 ``[S']``, the whole recording at the speaker encoder's rate.
-    voice_kept : SilenceMap
-        What of ``voice`` is left without silence.
+    size : int
+        Its samples at the rate of the mixtures.
+    kept, voice_kept : SilenceMap
+        What of it is left without silence, at that rate and at the speaker encoder's.
     """
 
-    samples: np.ndarray
+    size: int
     kept: SilenceMap
-    voice: np.ndarray
     voice_kept: SilenceMap
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held, in bytes."""
-        return self.samples.nbytes + (0 if self.voice is self.samples else self.voice.nbytes)
-
-
-def decode(utterance: Utterance, rate: int, voice_rate: int, speed: float = 1.0) -> Recording:
-    """Read a recording from disk.
-
-    Parameters
-    ----------
-    utterance : Utterance
-        Which one.
-    rate, voice_rate : int
-        Rates in Hz of the mixtures and of the speaker encoder.
-    speed : float
-        Played this much faster, which shifts the pitch as well: another voice.
-
-    Raises
-    ------
-    AudioError
-        If the file is missing, unreadable, empty or not finite.
-    """
-    samples, own = audio.read(utterance.path)
-    played = round(own * speed)
-    mixed = audio.resample(samples, played, rate)
-    kept = SilenceMap(voiced_spans(mixed, rate))
-    pcm = to_int16(mixed)
-    if voice_rate == rate:
-        return Recording(pcm, kept, pcm, kept)
-    voice = to_int16(audio.resample(samples, played, voice_rate))
-    return Recording(pcm, kept, voice, kept.scaled(voice_rate / rate, voice.size))
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
@@ -82,53 +45,84 @@ def to_float(pcm: np.ndarray) -> np.ndarray:
     return np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
 
 
-class RecordingCache:
-    """Recordings by id, loaded when first asked for.
+class Recordings:
+    """Recordings by id, at the rate of the mixtures and at the speaker encoder's.
 
-    Copies sent to other processes start empty; forked ones share what was loaded before.
+    They are kept as they are first used, until the memory's cap is reached; of the others only the outline is
+    kept, and windows are read from disk. Copies sent to other processes start empty; forked ones share what was
+    loaded before.
 
     Parameters
     ----------
-    load : callable
-        Id -> `Recording`.
+    sources : mapping
+        Id -> file and speed; faster by a factor is higher by it as well: another voice.
+    rate, voice_rate : int
+        Of mixtures and of the speaker encoder, in Hz.
     max_bytes : int or None
-        Memory to stay below by dropping the least recently used; None keeps all.
+        Memory to stay below; None keeps all.
     """
 
-    def __init__(self, load: Callable[[str], Recording], max_bytes: int | None = None) -> None:
-        self._load, self._max_bytes, self._held = load, max_bytes, 0
-        self._recordings: OrderedDict[str, Recording] = OrderedDict()
+    def __init__(
+        self,
+        sources: Mapping[str, tuple[Utterance, float]],
+        rate: int,
+        voice_rate: int,
+        max_bytes: int | None = None,
+    ) -> None:
+        self.sources, self._rates, self._max_bytes = sources, (rate, voice_rate), max_bytes
+        self._outlines: dict[str, Outline] = {}
+        self._samples: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.nbytes = 0
 
-    def __getitem__(self, id: str) -> Recording:
-        recording = self._recordings.get(id)
-        if recording is None:
-            recording = self._load(id)
-            self._recordings[id] = recording
-            self._held += recording.nbytes
-        if self._max_bytes is not None:
-            self._recordings.move_to_end(id)
-            self._shrink(self._max_bytes)
-        return recording
+    def outline(self, id: str) -> Outline:
+        """Give size and silence of a recording, which is decoded the first time.
 
-    def _shrink(self, limit: int) -> None:
-        """Drop the least recently used, but never the last."""
-        while self._held > limit and len(self._recordings) > 1:
-            self._held -= self._recordings.popitem(last=False)[1].nbytes
+        Raises
+        ------
+        AudioError
+            If its file is missing, unreadable, empty or not finite.
+        """
+        if id not in self._outlines:
+            self._keep(id, *self._decode(id))
+        return self._outlines[id]
 
-    @property
-    def held(self) -> int:
-        """Memory held, in bytes."""
-        return self._held
+    def cut(self, id: str, first: int, last: int, voice: bool = False) -> np.ndarray:
+        """Cut samples from ``first`` up to ``last``, int16, at the rate of mixtures or, of a voice, the encoder's."""
+        held = self._samples.get(id)
+        if held is None:
+            utterance, speed = self.sources[id]
+            plain = speed == 1 and utterance.rate == self._rates[voice]
+            if id in self._outlines and plain and utterance.path.suffix.lower() in _SEEKABLE:
+                return to_int16(audio.read(utterance.path, None, first, last - first)[0])
+            outline, held = self._decode(id)
+            self._keep(id, outline, held)
+        return held[voice][first:last]
 
-    def preload(self, ids: Iterable[str]) -> None:
-        """Load recordings on all cores, until the memory's cap is reached."""
+    def preload(self) -> None:
+        """Decode everything on all cores."""
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for id, recording in zip(ids := list(ids), threads.map(self._load, ids)):
-                self._held += recording.nbytes
-                self._recordings[id] = recording
-                if self._max_bytes is not None and self._held > self._max_bytes:
-                    threads.shutdown(cancel_futures=True)
-                    break
+            for id, (outline, samples) in zip(self.sources, threads.map(self._decode, self.sources)):
+                self._keep(id, outline, samples)
+
+    def _keep(self, id: str, outline: Outline, samples: tuple[np.ndarray, np.ndarray]) -> None:
+        """Remember the outline, and the samples if they fit in."""
+        self._outlines[id] = outline
+        size = samples[0].nbytes + (0 if samples[0] is samples[1] else samples[1].nbytes)
+        if self._max_bytes is None or self.nbytes + size <= self._max_bytes:
+            self._samples[id] = samples
+            self.nbytes += size
+
+    def _decode(self, id: str) -> tuple[Outline, tuple[np.ndarray, np.ndarray]]:
+        """Read a recording from disk, at both rates."""
+        (utterance, speed), (rate, voice_rate) = self.sources[id], self._rates
+        samples, own = audio.read(utterance.path)
+        played = round(own * speed)
+        mixed = audio.resample(samples, played, rate)
+        kept, pcm = SilenceMap(voiced_spans(mixed, rate)), to_int16(mixed)
+        if voice_rate == rate:
+            return Outline(pcm.size, kept, kept), (pcm, pcm)
+        voice = to_int16(audio.resample(samples, played, voice_rate))
+        return Outline(pcm.size, kept, kept.scaled(voice_rate / rate, voice.size)), (pcm, voice)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_recordings": OrderedDict(), "_held": 0}
+        return {**self.__dict__, "_samples": {}, "nbytes": 0}

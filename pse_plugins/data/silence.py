@@ -52,10 +52,6 @@ class SilenceMap:
         pieces = self.pieces(start, length)
         return pieces[0][0], pieces[-1][1]
 
-    def cut(self, samples: np.ndarray, start: int, length: int) -> np.ndarray:
-        """Cut ``length`` kept samples from ``start`` out of the recording ``[S]``."""
-        return np.concatenate([samples[a:b] for a, b in self.pieces(start, length)])
-
     def overlap(self, first: int, last: int) -> int:
         """Count the kept samples from ``first`` up to, not including, ``last`` of the recording."""
         within = np.minimum(self.spans[:, 1], last) - np.maximum(self.spans[:, 0], first)

@@ -134,7 +134,7 @@ def test_enrolment_never_shares_a_sample_with_the_target(
         assert 1 <= len(plan.clips) <= count
         assert len(set(plan.clips)) == len(plan.clips)
         first, last = plan.target.start, plan.target.start + plan.target.length
-        assert 0 <= first < last <= pool.recording(plan.target.id).samples.size
+        assert 0 <= first < last <= pool.outline(plan.target.id).size
         heard = set(pool.segment(plan.target.id, first, plan.target.length)[:].tolist()) - {0.0}
         for clip in plan.clips:
             assert clip.length >= ratio * rate
@@ -172,9 +172,7 @@ def test_a_short_recording_is_taken_whole_and_padded_at_the_end_of_the_batch(mak
         assert torch.equal(row[: item.mixture.size], torch.from_numpy(item.mixture))
         assert not row[item.mixture.size :].any()
         assert not target[item.mixture.size :].any()
-    words = {
-        i.words for i in items if i.target.size == dataset.speech.recording(i.plan.target.id).samples.size
-    }
+    words = {i.words for i in items if i.target.size == dataset.speech.outline(i.plan.target.id).size}
     assert words
     assert all(w.startswith("WORDS OF") for w in words)
 

@@ -1,0 +1,228 @@
+"""Drawing plans: who speaks, what disturbs, which clips enrol."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from ..errors import ConfigError, DataError
+from .clips import MIN_TARGET, choose_clips, clip_lengths, place_anywhere, place_beside_clip
+from .law import MixingLaw
+from .plan import Part, Plan
+from .pools import ClipRef, NoisePool, SpeechPool
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 200
+_NO_NOISE = "the ambient scenario needs noise; name a noise folder, or set its weight to 0"
+
+
+class Drawer:
+    """Draws plans by a law from pools.
+
+    Speakers for whom no target and enrolment clip fit are left out, with a warning.
+
+    Parameters
+    ----------
+    law : MixingLaw
+        How.
+    speech : SpeechPool
+        Whose voices.
+    noise : NoisePool or None
+        Needed for the ambient scenario only.
+
+    Raises
+    ------
+    ConfigError
+        If noise is needed and there is none, or is at another rate.
+    DataError
+        If there are too few usable speakers.
+    """
+
+    def __init__(self, law: MixingLaw, speech: SpeechPool, noise: NoisePool | None) -> None:
+        if noise is None and "ambient" in law.used:
+            raise ConfigError(_NO_NOISE)
+        if noise is not None and noise.rate != speech.rate:
+            raise ConfigError(
+                f"speech at {speech.rate} Hz and noise at {noise.rate} Hz; load both at one rate"
+            )
+        self.law, self.speech, self.noise = law, speech, noise
+        weights = np.array([law.scenarios[s] for s in law.used], float)
+        self._shares = np.cumsum(weights / weights.sum())
+        self._shares /= self._shares[-1]
+        self.segment = round(law.segment * speech.rate)
+        self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
+        self.voices = [v for v in speech.speakers if self._usable(v)]
+        people = {speech.person(v) for v in self.voices}
+        needed = 1 + (law.talkers[1] if "talkers" in law.used else 1)
+        if len(people) < needed:
+            raise DataError(
+                f"{len(people)} usable speakers, but at least {needed} are needed: each needs {MIN_TARGET:g} s of "
+                f"speech to extract and 1 s more to enrol with; add recordings"
+            )
+
+    def _usable(self, voice: str) -> bool:
+        """Whether a target and a clip can be found for a voice; long voices are taken to be without decoding."""
+        files = [self.speech.source(id) for id in self.speech.utterances(voice)]
+        if len(files) > 1 and sum(u.seconds for u in files) > 8 * (
+            self.law.segment + self.law.enrolment_seconds
+        ):
+            return True
+        rng = np.random.default_rng(0)
+        if any(self._target(id, voice, 1, rng) for id in self.speech.utterances(voice)):
+            return True
+        logger.warning(
+            "speaker %s is left out: %.1f s of recordings leave no room for a target and an enrolment clip",
+            voice,
+            sum(u.seconds for u in files),
+        )
+        return False
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        name: str,
+        *,
+        scenario: str | None = None,
+        snr: float | None = None,
+        voice: str | None = None,
+    ) -> Plan:
+        """Draw a plan; its gains are still relative.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Where everything random comes from.
+        name : str
+            Id of the item.
+        scenario, snr, voice : str, float, str
+            Fix one of them rather than drawing it.
+
+        Raises
+        ------
+        DataError
+            If nothing usable can be found.
+        """
+        law = self.law
+        scenario = scenario or law.used[self._shares.searchsorted(rng.random(), side="right")]
+        low, high = law.clean_snr if scenario == "clean" else law.snr
+        snr = float(rng.uniform(low, high)) if snr is None else snr
+        count = int(rng.integers(law.enrolments[0], law.enrolments[1] + 1))
+        speaker, target, clips = self._speaker(voice, count, rng)
+        parts, wrong = getattr(self, f"_{scenario}")(speaker, target.length, count, rng)
+        wrong = wrong or self._strangers(speaker, count, rng)
+        return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
+
+    def _speaker(
+        self, voice: str | None, count: int, rng: np.random.Generator
+    ) -> tuple[str, Part, list[ClipRef]]:
+        """Draw a voice, one of its recordings, a target in it and clips."""
+        for _ in range(_TRIES):
+            speaker = voice or self.voices[rng.integers(len(self.voices))]
+            ids = self.speech.utterances(speaker)
+            id = ids[rng.integers(len(ids))]
+            found = self._target(id, speaker, count, rng)
+            if found:
+                return speaker, *found
+            logger.info("recording %s is passed over: no room for a target and an enrolment clip", id)
+        raise DataError(
+            f"speaker {voice or 'pool'}: no recording has room for a target and a clip; add longer ones"
+        )
+
+    def _target(
+        self, id: str, voice: str, count: int, rng: np.random.Generator
+    ) -> tuple[Part, list[ClipRef]] | None:
+        """Place a target in a recording and choose clips, from other recordings where there are some."""
+        others = [other for other in self.speech.utterances(voice) if other != id]
+        clips = choose_clips(self.speech, others, count, self.lengths, rng)
+        if clips:
+            place = place_anywhere(self.speech, id, self.segment, rng)
+        else:
+            place = place_beside_clip(self.speech, id, self.segment, self.lengths, rng)
+        if place is None or place[1] < MIN_TARGET * self.speech.rate:
+            return None
+        start, length = place
+        avoid = {id: (start, start + length)}
+        clips += choose_clips(self.speech, [id], count - len(clips), self.lengths, rng, avoid)
+        return (Part("speech", id, start, length), clips) if clips else None
+
+    def _ambient(
+        self, speaker: str, length: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw noises."""
+        low, high = self.law.noises
+        return [self._noise(length, rng) for _ in range(rng.integers(low, high + 1))], []
+
+    def _noise(self, length: int, rng: np.random.Generator) -> Part:
+        """Draw a stretch of noise that is not silent."""
+        noise = self.noise
+        if noise is None:
+            raise ConfigError(_NO_NOISE)
+        for _ in range(_TRIES):
+            id = noise.ids[rng.integers(len(noise.ids))]
+            start = int(rng.integers(noise.period(id, length)))
+            if noise.segment(id, start, length).any():
+                return Part("noise", id, start, length)
+        raise DataError("the noise recordings are silent; check the noise folder")
+
+    def _clean(
+        self, speaker: str, length: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw white noise."""
+        return [Part("white", "", int(rng.integers(2**31)), length)], []
+
+    def _babble(
+        self, speaker: str, length: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw one competing speaker, and clips of that voice."""
+        return self._competitors(speaker, length, 1, count, rng)
+
+    def _talkers(
+        self, speaker: str, length: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw several competing speakers, and clips of the first one's voice."""
+        low, high = self.law.talkers
+        return self._competitors(speaker, length, int(rng.integers(low, high + 1)), count, rng)
+
+    def _competitors(
+        self, speaker: str, length: int, people: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw competing speakers, all different people, and clips of the first, best not of what is heard."""
+        parts: list[Part] = []
+        taken = {self.speech.person(speaker)}
+        wrong: list[ClipRef] = []
+        for _ in range(_TRIES):
+            voice = self._stranger(taken, rng)
+            ids = self.speech.utterances(voice)
+            id = ids[rng.integers(len(ids))]
+            place = place_anywhere(self.speech, id, length, rng)
+            if place is None:
+                continue
+            start, size = place
+            parts.append(Part("speech", id, start, size, at=int(rng.integers(length - size + 1))))
+            taken.add(self.speech.person(voice))
+            if not wrong:
+                avoid = {id: (start, start + size)}
+                wrong = choose_clips(self.speech, ids, count, self.lengths, rng, avoid) or choose_clips(
+                    self.speech, ids, count, self.lengths, rng
+                )
+            if len(parts) == people:
+                return parts, wrong
+        raise DataError("no recording of a competing speaker has any voice; check the corpus")
+
+    def _stranger(self, taken: set[str], rng: np.random.Generator) -> str:
+        """Draw the voice of somebody not taken yet; a person's own voice at another speed is the same person."""
+        while True:
+            voice = self.voices[rng.integers(len(self.voices))]
+            if self.speech.person(voice) not in taken:
+                return voice
+
+    def _strangers(self, speaker: str, count: int, rng: np.random.Generator) -> list[ClipRef]:
+        """Draw clips of another speaker."""
+        for _ in range(_TRIES):
+            voice = self._stranger({self.speech.person(speaker)}, rng)
+            clips = choose_clips(self.speech, self.speech.utterances(voice), count, self.lengths, rng)
+            if clips:
+                return clips
+        raise DataError("no other speaker has a second of voice to enrol with; add recordings")
