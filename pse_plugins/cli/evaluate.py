@@ -97,11 +97,14 @@ def _table(found: Table, names: int, intervals: bool) -> RichTable:
     from rich.markup import escape
     from rich.table import Table as RichTable
 
+    from ..evaluation.tables import MISSING, NONE
+
     table = RichTable(title=escape(found.title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     for i, name in enumerate(found.head):
         table.add_column(escape(name).replace(" (", "\n("), justify="left" if i < names else "right")
     for row in found.rows:
         cells = [cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in row]
+        cells = [NONE if cell == MISSING else cell for cell in cells]  # short, as a note says the rest
         style = "bold" if row[0].endswith(("right enrolment", "enhanced")) else None
         table.add_row(*map(escape, cells), style=style)
     return table

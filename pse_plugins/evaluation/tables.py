@@ -11,6 +11,9 @@ from .statistics import Estimate
 NONE = "-"
 """What a cell says that has no number."""
 
+MISSING = "not installed"
+"""What a metric's cells say when it could not be used; a note says why."""
+
 _NAMES = {GAIN: "SI-SDRi", "si-sdr": "SI-SDR", "sdr": "SDR", "pesq": "PESQ", "stoi": "STOI", "estoi": "ESTOI"}
 _DIGITS = {"stoi": 3, "estoi": 3}
 
@@ -56,7 +59,7 @@ def condition_tables(results: Results) -> list[Table]:
         for model, system in results.rows():
             scores = results.pick(model, system, scenario)
             means = {m: results.mean(m, scores) for m in results.metrics if m not in results.remarks}
-            cells = [number(means[m], m) if m in means else "not installed" for m in results.metrics]
+            cells = [number(means[m], m) if m in means else MISSING for m in results.metrics]
             failures = NONE if system == "mixture" else percent(results.failures(scores))
             rows.append([row_label(results, model, system), *cells, failures, _items(len(scores), means)])
         tables.append(Table(scenario, head, rows))

@@ -34,6 +34,10 @@ def test_bins_hold_every_item_once():
     assert found.bins("babble") == [(-math.inf, 0.0), (0.0, 5.0)]
     per_bin = [found.pick("film", RIGHT, "babble", b) for b in found.bins("babble")]
     assert [[s.snr for s in scores] for scores in per_bin] == [[-1.0], [1.0, 3.0]]
+    edge = Score("film", RIGHT, "i", "ambient", "s", 5.0, {})
+    on_edge = Results([edge], {}, ["film"])
+    assert on_edge.bins() == [(5.0, math.inf)] and on_edge.pick("film", RIGHT, snr=(5.0, math.inf)) == [edge]
+    assert not on_edge.pick("film", RIGHT, snr=(0.0, 5.0))
 
 
 def test_json_has_everything_and_nothing_that_json_has_not(tmp_path):
