@@ -168,11 +168,14 @@ def _check(name: str, folder: Path, code: int) -> None:
 
 def _evaluate(console: Console, out: Path, bundles: dict[str, Path], fixed: TestList) -> Results:
     """Score all enhancers on the test list, and write the report."""
+    import torch
     from rich.progress import Progress
 
     from ..bundle import load
     from ..evaluation import evaluate
     from .evaluate import show
+
+    torch.set_num_threads(1)  # so small a network gains nothing from more, and loses much on a busy machine
 
     console.print(f"[bold]3  Scores on {len(fixed)} mixtures of test voices and noises")
     models = {name: load(folder) for name, folder in bundles.items()}
