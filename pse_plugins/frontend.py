@@ -7,6 +7,8 @@ analysis-synthesis system", EUSIPCO 2007): resolution comes from the one, latenc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -59,6 +61,8 @@ class Frontend(nn.Module):
 
     analysis: Tensor
     synthesis: Tensor
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -80,6 +84,8 @@ class Frontend(nn.Module):
         analysis, synthesis = _windows(self.frame, self.hop, self.latency, window)
         self.register_buffer("analysis", analysis.float(), persistent=False)
         self.register_buffer("synthesis", synthesis.float(), persistent=False)
+        self.register_buffer("mean", torch.zeros(self.n_bins))
+        self.register_buffer("deviation", torch.ones(self.n_bins))
 
     def _check(self, window: str) -> None:
         if self.sample_rate <= 0:
@@ -115,7 +121,21 @@ class Frontend(nn.Module):
         return self._overlap_add(pieces)[:, self.latency - self.hop :][:, :length]
 
     def features(self, spectrum: Tensor) -> Tensor:
-        """Give the compressed magnitudes ``[B, T, F]`` of a spectrum."""
+        """Give the compressed magnitudes ``[B, T, F]`` of a spectrum, standardised if `standardise` was called."""
+        return (self._compressed(spectrum) - self.mean) / self.deviation
+
+    def standardise(self, examples: Iterable[Tensor]) -> None:
+        """Measure signals, ``[S]`` each: from now on each bin of such features has zero mean and unit variance.
+
+        Networks then learn at one rate from every bin; without it the low bins drown the high ones. The
+        measures are kept with the weights.
+        """
+        frames = torch.cat([self._compressed(self.analyse(example[None])) for example in examples], dim=1)
+        deviation, mean = torch.std_mean(frames[0], dim=0)
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation.clamp(min=max(1e-5, 0.05 * float(deviation.mean()))))
+
+    def _compressed(self, spectrum: Tensor) -> Tensor:
         power = spectrum.real.square() + spectrum.imag.square()
         return (power + 1e-12) ** (self.compression / 2)
 

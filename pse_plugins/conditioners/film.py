@@ -39,6 +39,9 @@ class Film(Conditioner):
         self.view, self.normalise = view, normalise
         self.scale = nn.Linear(cue_dim, dim)
         self.shift = nn.Linear(cue_dim, dim)
+        for layer in (self.scale, self.shift):  # start near the identity
+            layer.weight.data.mul_(0.3)
+            layer.bias.data.zero_()
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Turn the cue into a factor and a shift a channel, ``[B, 1, C]`` each."""

@@ -43,6 +43,7 @@ USED = (
         "schedule",
         "opt_class",
         "cue_cache",
+        "standardise",
         "max_minutes",
     ),
     *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
@@ -86,6 +87,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
         _record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
     data = _data(settings["data"])
+    _standardise(enhancer, data, int(settings.get("standardise") or 0))
     brain = _brain(enhancer, data, settings, run_opts, output)
     counter = sb.utils.epoch_loop.EpochCounter(int(settings["number_of_epochs"]))
     if brain.checkpointer is not None:
@@ -167,6 +169,14 @@ def _data(make: Callable[[], RecipeData]) -> RecipeData:
     data = make()
     ddp_barrier()
     return data
+
+
+def _standardise(enhancer: Enhancer, data: RecipeData, count: int) -> None:
+    """Measure the features of the first mixtures of epoch 0, which no training draws; all ranks alike."""
+    if count > 0:
+        count = min(count, len(data.train))
+        data.train.set_epoch(0)
+        enhancer.frontend.standardise(torch.from_numpy(data.train[i].mixture) for i in range(count))
 
 
 def _brain(
