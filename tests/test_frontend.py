@@ -84,6 +84,30 @@ def test_compression_is_a_power_of_the_magnitude():
     assert torch.allclose(Frontend(compression=0.3).features(spectrum), expected, atol=2e-2, rtol=1e-3)
 
 
+def test_standardised_features_have_zero_mean_and_unit_variance_in_each_bin():
+    frontend, tilted = Frontend(compression=0.3), torch.randn(8, 16000).cumsum(-1)
+    frontend.standardise(tilted)
+    features = torch.cat([frontend.features(frontend.analyse(x[None])) for x in tilted], dim=1)[0]
+    assert features.mean(0).abs().max() < 1e-3
+    assert (features.std(0) - 1).abs().median() < 1e-2
+    assert features.std(0).max() < 1.01  # bins that hardly change are not blown up
+
+
+def test_the_measures_of_the_features_are_kept_with_the_weights():
+    measured, loaded, x = Frontend(), Frontend(), torch.randn(1, 8000)
+    measured.standardise(torch.randn(4, 16000))
+    loaded.load_state_dict(measured.state_dict())
+    spectrum = loaded.analyse(x)
+    assert torch.equal(loaded.features(spectrum), measured.features(spectrum))
+    assert not torch.allclose(loaded.features(spectrum), Frontend().features(spectrum), atol=0.1)
+
+
+def test_silent_examples_leave_the_features_finite():
+    frontend = Frontend()
+    frontend.standardise(torch.zeros(2, 8000))
+    assert frontend.features(frontend.analyse(torch.randn(1, 8000))).isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

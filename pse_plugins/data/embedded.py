@@ -19,7 +19,7 @@ def make_embedded(folder: str | Path, voices: int = 100, seed: int = 0, rate: in
     folder : str or Path
         Gets ``speech/{train,valid,test}/<voice>/`` and ``noise/<kind>/``.
     voices : int
-        How many in all, from 12 to 400.
+        How many in all, from 12 to 1000.
     seed : int
         The same seed gives the same recordings.
     rate : int
@@ -50,7 +50,7 @@ def embedded_sets(
     rate: int = 16000,
     **options: Any,
 ) -> RecipeData:
-    """Make the embedded corpus and the sets of a recipe from it; no voice, variant or noise is in two of them.
+    """Make the embedded corpus and the sets of a recipe from it; no voice or noise is in two of them.
 
     Parameters
     ----------

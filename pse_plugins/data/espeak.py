@@ -10,7 +10,8 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,65 +36,63 @@ ACCENTS = {
 }
 """Our short name -> eSpeak's language."""
 
-# fmt: off
-VARIANTS = (
-    *("Alex", "Alicia", "Andrea", "Andy", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Henrique", "Jacky"),
-    *("Lee", "Marco", "Mario", "Michael", "Mike", "Nguyen", "Reed", "Storm", "Tweaky", "adam", "anika", "antonio"),
-    *("aunty", "belinda", "boris", "caleb", "david", "ed", "edward", "f1", "f2", "f3", "f4", "grandma", "grandpa"),
-    *("gustave", "ian", "iven", "iven4", "john", "klatt3", "klatt4", "linda", "m1", "m2", "m3", "m4", "m5", "m6"),
-    *("m7", "m8", "marcelo", "max", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "robert", "sandro"),
-    *("shelby", "steph", "travis", "victor", "zac"),
-)
-# fmt: on
-"""eSpeak's voice variants that sound like different people; whispers, robots and near copies are left out."""
-
-# fmt: off
-CROWD = (
-    *("Gene2", "Hugo", "Mr serious", "benjamin", "croak", "edward2", "f5", "iven2", "iven3", "klatt5", "klatt6"),
-    *("michel", "mike2", "rob", "steph2", "steph3"),
-)
-# fmt: on
-"""Variants that are heard only in the noise of a crowd."""
-
 HELD = {"valid": 0.08, "test": 0.15}
-"""Share of the voices, and of the variants, that are not trained on: no variant is in two sets."""
+"""Share of the voices that are not trained on."""
 
 OVERVIEW = "voices.json"
 """Which voices a corpus has, and how they were made."""
 
-_RATE, _RANGE, _PITCH = 1, 4, 3  # espeak_PARAMETER
-_SYNCHRONOUS, _UTF8 = 2, 1
+_RATE, _SYNCHRONOUS, _UTF8 = 1, 2, 1  # of espeak's speak_lib.h
 _LEVEL_DB = -26.0
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A speaker of the corpus.
+    """A speaker of the corpus: a voice variant of eSpeak that is ours.
 
     Parameters
     ----------
     id : str
-        Name of its folder, ``"v012-scotland-f3"``.
-    accent, variant : str
-        A key of `ACCENTS`, one of `VARIANTS`.
-    pitch, intonation : int
-        eSpeak's pitch and pitch range, 0 to 99.
+        Name of its folder, ``"v012-scotland"``.
+    accent : str
+        A key of `ACCENTS`.
+    pitch : pair of int
+        Of voiced sound, in Hz, lowest and highest.
+    formants : tuple of (int, int, int)
+        Frequency, height and width of nine resonances, each in percent of eSpeak's own.
+    flutter, roughness, voicing : int
+        Unsteadiness of the pitch, creak, and strength of voiced sound (100 is usual).
+    consonants : pair of int
+        Strength of unvoiced and of voiced consonants (100 is usual).
     words_per_minute : int
         Speed.
-    stretch : float
-        Length of the vocal tract: the waveform is played this much slower, which lowers all formants and pitch.
     tilt : float
-        First-order filter coefficient: below 0 brighter, above 0 duller.
+        Coefficient of a first-order filter: below 0 brighter, above 0 duller.
     """
 
     id: str
     accent: str
-    variant: str
-    pitch: int
-    intonation: int
+    pitch: tuple[int, int]
+    formants: tuple[tuple[int, int, int], ...]
+    flutter: int
+    roughness: int
+    voicing: int
+    consonants: tuple[int, int]
     words_per_minute: int
-    stretch: float
     tilt: float
+
+    def variant(self) -> str:
+        """Write the voice as eSpeak's variant file."""
+        numbers = {
+            "pitch": self.pitch,
+            **{f"formant {k}": formant for k, formant in enumerate(self.formants)},
+            "flutter": (self.flutter,),
+            "roughness": (self.roughness,),
+            "voicing": (self.voicing,),
+            "consonants": self.consonants,
+        }
+        lines = [f"{name} {' '.join(map(str, values))}" for name, values in numbers.items()]
+        return "\n".join(["language variant", f"name {self.id}", *lines, ""])
 
 
 def cast_voices(count: int, seed: int = 0) -> dict[str, list[Voice]]:
@@ -102,14 +101,14 @@ def cast_voices(count: int, seed: int = 0) -> dict[str, list[Voice]]:
     Parameters
     ----------
     count : int
-        How many in all, from 12 to 400.
+        How many in all, from 12 to 1000.
     seed : int
         Another seed, other voices.
 
     Returns
     -------
     dict
-        ``"train"``, ``"valid"``, ``"test"`` -> voices; no two have the same accent and variant.
+        ``"train"``, ``"valid"``, ``"test"`` -> voices.
 
     Raises
     ------
@@ -121,52 +120,39 @@ def cast_voices(count: int, seed: int = 0) -> dict[str, list[Voice]]:
     >>> {name: len(voices) for name, voices in cast_voices(100).items()}
     {'train': 77, 'valid': 8, 'test': 15}
     """
-    if not 12 <= count <= 400:
-        raise ConfigError(f"{count} voices cannot be made; ask for 12 to 400")
-    rng = random.Random(seed)
-    variants = rng.sample(VARIANTS, len(VARIANTS))
-    split: dict[str, list[Voice]] = {}
-    for name, share in HELD.items():
-        own, variants = _cut(variants, round(share * len(VARIANTS)))
-        split[name] = _cast(own, max(2, round(share * count)), sum(map(len, split.values())), rng)
-    held = sum(map(len, split.values()))
-    return {"train": _cast(variants, count - held, held, rng), **split}
-
-
-def _cut(items: list[str], size: int) -> tuple[list[str], list[str]]:
-    return items[:size], items[size:]
-
-
-def _cast(variants: Sequence[str], count: int, first: int, rng: random.Random) -> list[Voice]:
-    """Draw voices of these variants, numbered from ``first``."""
-    pairs = _pairs(variants, rng)
-    return [_draw(first + i, *next(pairs), rng) for i in range(count)]
-
-
-def _pairs(variants: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Give (accent, variant) pairs without repeating one, every variant before any comes again."""
-    orders = {variant: rng.sample(list(ACCENTS), len(ACCENTS)) for variant in variants}
-    for turn in range(len(ACCENTS)):
-        for variant in variants:
-            yield orders[variant][turn], variant
+    if not 12 <= count <= 1000:
+        raise ConfigError(f"{count} voices cannot be made; ask for 12 to 1000")
+    rng = random.Random(f"voices {seed}")
+    voices = [_draw(f"v{number:03d}", rng) for number in range(count)]
+    valid, test = (max(2, round(share * count)) for share in HELD.values())
+    return {"train": voices[valid + test :], "valid": voices[:valid], "test": voices[valid : valid + test]}
 
 
 def crowd(count: int, seed: int) -> list[Voice]:
-    """Draw people who are no speakers of the corpus, for the noise of a crowd."""
-    rng = random.Random(seed)
-    return [_draw(i, rng.choice(list(ACCENTS)), rng.choice(CROWD), rng) for i in range(count)]
+    """Draw people who are no speakers of a corpus, for the noise of a crowd."""
+    rng = random.Random(f"crowd {seed}")
+    return [_draw(f"c{number:03d}", rng) for number in range(count)]
 
 
-def _draw(number: int, accent: str, variant: str, rng: random.Random) -> Voice:
+def _draw(id: str, rng: random.Random) -> Voice:
+    """Draw a voice; a short vocal tract mostly goes with a high pitch, as in people."""
+    size, accent = rng.random(), rng.choice(list(ACCENTS))
+    pitch = 70 * 3 ** (size + rng.uniform(-0.3, 0.3))
+    tract = 88 + 32 * size + rng.gauss(0, 5)
     return Voice(
-        f"v{number:03d}-{accent}-{variant}",
+        f"{id}-{accent}",
         accent,
-        variant,
-        rng.randint(25, 75),
-        rng.randint(25, 75),
+        (round(pitch), round(pitch * rng.uniform(1.2, 1.7))),
+        tuple(
+            (round(tract * rng.uniform(0.9, 1.1)), rng.randint(35, 150), rng.randint(60, 200))
+            for _ in range(9)
+        ),
+        rng.randint(0, 8),
+        rng.randint(0, 4),
+        rng.randint(80, 140),
+        (rng.randint(70, 115), rng.randint(70, 115)),
         rng.randint(145, 190),
-        round(rng.uniform(0.9, 1.1), 3),
-        round(rng.uniform(-0.3, 0.3), 3),
+        round(rng.uniform(-0.35, 0.35), 3),
     )
 
 
@@ -184,10 +170,12 @@ class Espeak:
             import espeakng_loader
 
             self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-            data = str(espeakng_loader.get_data_path())
+            data = Path(espeakng_loader.get_data_path())
+            self._folder = tempfile.TemporaryDirectory(prefix="pse-espeak-")
+            self._variants = _copy_english(data, Path(self._folder.name))
         except (ImportError, OSError) as error:
             raise DataError(f'no speech synthesiser ({error}); pip install "pse-plugins[demo]"') from error
-        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), 0)
+        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, self._folder.name.encode(), 0)
         if self.rate <= 0:
             raise DataError(
                 f'eSpeak NG does not start from {data}; pip install --force-reinstall "pse-plugins[demo]"'
@@ -202,29 +190,36 @@ class Espeak:
         return 0
 
     def say(self, voice: Voice, text: str, seed: int) -> np.ndarray:
-        """Speak a text; float32 ``[S]`` at `rate`, with eSpeak's own voice before stretch and tilt.
+        """Speak a text; float32 ``[S]`` at `rate`, before the tilt.
 
         Raises
         ------
         DataError
             If this eSpeak lacks the voice.
         """
-        name = f"{ACCENTS[voice.accent]}+{voice.variant}"
+        (self._variants / "one").write_text(voice.variant(), "utf-8")
+        name = f"{ACCENTS[voice.accent]}+one"
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:
             raise DataError(f'eSpeak has no voice {name}; pip install --upgrade "pse-plugins[demo]"')
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))  # breath and flutter
-        for parameter, value in (
-            (_RATE, voice.words_per_minute),
-            (_PITCH, voice.pitch),
-            (_RANGE, voice.intonation),
-        ):
-            self._library.espeak_SetParameter(parameter, value, 0)
+        self._library.espeak_SetParameter(_RATE, voice.words_per_minute, 0)
         self._blocks.clear()
         words = text.encode() + b"\0"
         self._library.espeak_Synth(words, ctypes.c_size_t(len(words)), 0, 0, 0, _UTF8, None, None)
         if not self._blocks:
             raise DataError(f'eSpeak said nothing for {name}; pip install --upgrade "pse-plugins[demo]"')
         return np.concatenate(self._blocks).astype(np.float32) / np.float32(32768)
+
+
+def _copy_english(data: Path, folder: Path) -> Path:
+    """Copy eSpeak's data for English, so that our voices can stand beside it; gives the folder for them."""
+    target = folder / "espeak-ng-data"
+    variants = target / "voices" / "!v"
+    variants.mkdir(parents=True)
+    for name in ("phondata", "phonindex", "phontab", "intonations", "en_dict"):
+        shutil.copy(data / name, target / name)
+    shutil.copytree(data / "lang" / "gmw", target / "lang" / "gmw")
+    return variants
 
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -262,7 +257,7 @@ def speak(voice: Voice, text: str, rate: int = 16000, seed: int = 0) -> np.ndarr
     """
     synthesiser = espeak()
     samples = synthesiser.say(voice, text, seed)
-    samples = audio.resample(samples, round(synthesiser.rate / voice.stretch), rate)
+    samples = audio.resample(samples, synthesiser.rate, rate)
     samples = np.asarray(lfilter([1.0, voice.tilt], [1.0], samples), np.float32)
     return level(samples)
 
@@ -293,7 +288,7 @@ def synthesise_corpus(
     folder : str or Path
         Where.
     voices : int
-        How many in all, from 12 to 400.
+        How many in all, from 12 to 1000.
     sentences : int
         How many each speaks, from 2 to 30; about 3.5 s each.
     seed : int

@@ -41,6 +41,7 @@ data: !name:pse_plugins.data.folder_sets
     test_size: 6
     seed: !ref <seed>
     law: {segment: 1.0, enrolment_seconds: 1.0, level_db: [-30, -20]}
+standardise: 4
 lr: 0.01
 opt_class: !name:torch.optim.Adam
     lr: !ref <lr>
@@ -137,6 +138,7 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     a, b = weights(whole), weights(broken)
     assert a.keys() == b.keys()
     assert all((a[k] == b[k]).all() for k in a)
+    assert (a["frontend.deviation"] != 1).all(), "the recipe's `standardise` measured nothing"
     record = json.loads((broken / "run.json").read_text())
     assert record["seed"] == 7
     assert "pse-plugins" in (broken / "plugins.txt").read_text()
@@ -208,7 +210,7 @@ def test_two_ranks_stay_in_sync_and_score_each_item_once(project):
                 items = fixed_list(data.test, output / f"test{rank}.json")
                 scores = evaluate(enhancer, items, metrics=["si-sdr"]).scores
                 ids = [s.id for s in scores if s.system == "right enrolment"]
-                flat = torch.cat([p.flatten() for p in enhancer.parameters()])
+                flat = torch.cat([p.flatten() for p in enhancer.state_dict().values()])
                 total = flat.double().sum().item()
                 (output / f"rank{rank}").write_text(f"{total!r} {len(ids)} {len(set(ids))} {len(items)}")
             run(sys.argv[1:], after)
