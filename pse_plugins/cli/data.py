@@ -75,13 +75,14 @@ def test_list(
 @app.command()
 def espeak(
     out: Path = typer.Option(..., "--out", help="Folder to write speech and noise to."),
-    voices: int = typer.Option(100, "--voices", min=12, help="Distinct voices."),
+    voices: int = typer.Option(100, "--voices", min=12, max=1000, help="Distinct voices."),
+    sentences: int = typer.Option(12, "--sentences", min=2, max=30, help="Spoken by each voice."),
     seed: int = typer.Option(0, "--seed", min=0),
 ) -> None:
     """Synthesise a small corpus of speech and noise: no download, the same for a seed."""
     from ..data.embedded import make_embedded
 
-    make_embedded(out, voices=voices, seed=seed)
+    make_embedded(out, voices=voices, seed=seed, sentences=sentences)
     typer.echo(f"wrote {out / 'speech'} and {out / 'noise'}")
 
 

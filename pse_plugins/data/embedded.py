@@ -11,7 +11,9 @@ from .sets import RecipeData, mixture_sets
 from .synthetic_noise import FOLDS, synthesise_noise
 
 
-def make_embedded(folder: str | Path, voices: int = 100, seed: int = 0, rate: int = 16000) -> Path:
+def make_embedded(
+    folder: str | Path, voices: int = 100, seed: int = 0, rate: int = 16000, sentences: int = 12
+) -> Path:
     """Make speech and noise below a folder, unless they are there already.
 
     Parameters
@@ -24,6 +26,8 @@ def make_embedded(folder: str | Path, voices: int = 100, seed: int = 0, rate: in
         The same seed gives the same recordings.
     rate : int
         In Hz.
+    sentences : int
+        How many each voice speaks, from 2 to 30; about 3.5 s each.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def make_embedded(folder: str | Path, voices: int = 100, seed: int = 0, rate: in
         If an option is out of range, or there is no speech synthesiser.
     """
     folder = Path(folder)
-    synthesise_corpus(folder / "speech", voices=voices, seed=seed, rate=rate)
+    synthesise_corpus(folder / "speech", voices=voices, sentences=sentences, seed=seed, rate=rate)
     synthesise_noise(folder / "noise", seed=seed, rate=rate)
     return folder
 
@@ -46,6 +50,7 @@ def embedded_sets(
     data_folder: str,
     save_folder: str,
     voices: int = 100,
+    sentences: int = 12,
     corpus_seed: int = 0,
     rate: int = 16000,
     **options: Any,
@@ -58,7 +63,7 @@ def embedded_sets(
         Where the corpus is, or will be.
     save_folder : str
         Where the manifests are written.
-    voices, corpus_seed, rate : int
+    voices, sentences, corpus_seed, rate : int
         Of the corpus; see `make_embedded`.
     **options
         Of `mixture_sets`, its ``seed`` among them.
@@ -68,7 +73,8 @@ def embedded_sets(
     PseError
         As `make_embedded`.
     """
-    folder, save = make_embedded(data_folder, voices, corpus_seed, rate), Path(save_folder)
+    folder = make_embedded(data_folder, voices, corpus_seed, rate, sentences)
+    save = Path(save_folder)
     sets = ("train", "valid", "test")
     train, valid, test = (
         prepare_librispeech(folder / "speech", name, save / f"{name}.json") for name in sets

@@ -12,27 +12,40 @@ import yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 
 from ..errors import ConfigError, PseError, nearest
+from . import recipe_text
 
 _REF = re.compile(r"!(?:ref|applyref|copy)[^\n]*")
 _NAME = re.compile(r"<([^<>.\[\]]+)[^<>]*>")
 
 
 def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
-    """Load a recipe.
+    """Resolve a recipe and build everything in it; arguments and errors as `resolve_recipe`.
+
+    Returns
+    -------
+    dict
+        Name -> value.
+    """
+    return build_recipe(resolve_recipe(path, overrides, used))
+
+
+def resolve_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iterable[str]) -> str:
+    """Read a recipe, with fragments, overrides and references in place.
 
     Parameters
     ----------
     path : str or Path
         A HyperPyYAML file.
     overrides : str or mapping
-        What the command line says over it, as SpeechBrain's parser gives it.
+        What the command line says over it, as SpeechBrain's parser gives it. Where it names another component,
+        the options that the file has for its own are dropped.
     used : iterable of str
         The keys that the training reads; all others must serve some ``!ref`` in the file.
 
     Returns
     -------
-    dict
-        Name -> value, everything built.
+    str
+        HyperPyYAML that refers to nothing outside of itself.
 
     Raises
     ------
@@ -42,16 +55,25 @@ def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iter
     path, used = Path(path), set(used)
     if not path.is_file():
         raise ConfigError(f"{path}: no such recipe; give a YAML file, such as hparams/gru.yaml")
-    given, known = _mapping(overrides), _top_keys(path, path.read_text("utf-8"))
+    given, source = _mapping(overrides), recipe_text.inline(path)
+    before = _plain_mapping(path, source)
     for key in given:
-        if key not in known:
+        if key not in before:
             raise ConfigError(
-                f"no setting --{key}{nearest(key, known)}; {path.name} has: {', '.join(sorted(known))}"
+                f"no setting --{key}{nearest(key, before)}; {path.name} has: {', '.join(sorted(before))}"
             )
+    for key, value in given.items():
+        if f"{key}_options" in before and value != before[key]:
+            source = recipe_text.replace(source, f"{key}_options", "{}")
+    text = _resolve(path, source, given)
+    _check_used(path, source, before, used)
+    return text
+
+
+def _resolve(path: Path, source: str, given: Mapping[str, Any]) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            resolved = resolve_references(file, _overridable(given), overrides_must_match=False)
-        text = resolved.getvalue() if hasattr(resolved, "getvalue") else resolved.read()
+        resolved = resolve_references(source, _overridable(given), overrides_must_match=False)
+        return str(resolved.getvalue() if hasattr(resolved, "getvalue") else resolved.read())
     except PseError:
         raise
     except Exception as error:
@@ -60,12 +82,26 @@ def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iter
             f"{placeholder[1]} must be given: --{placeholder[1]} VALUE" if placeholder else _one_line(error)
         )
         raise ConfigError(f"{path.name}: {remedy}") from error
-    _check_used(path, known, used)
-    return _build(path, text)
 
 
-def _build(path: Path, text: str) -> dict[str, Any]:
-    """Build what the resolved YAML describes; a component's own error comes through as it is."""
+def build_recipe(text: str) -> dict[str, Any]:
+    """Build what a resolved recipe describes; a component's own error comes through as it is.
+
+    Parameters
+    ----------
+    text : str
+        From `resolve_recipe`.
+
+    Returns
+    -------
+    dict
+        Name -> value.
+
+    Raises
+    ------
+    PseError
+        If something in it cannot be built.
+    """
     try:
         return dict(load_hyperpyyaml(io.StringIO(text)))
     except PseError:
@@ -76,7 +112,7 @@ def _build(path: Path, text: str) -> dict[str, Any]:
             if isinstance(cause, PseError):
                 raise cause from error
             cause = cause.__cause__ or cause.__context__
-        raise ConfigError(f"{path}: {_one_line(error)}") from error
+        raise ConfigError(f"the recipe cannot be built: {_one_line(error)}") from error
 
 
 def _mapping(overrides: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -93,16 +129,15 @@ def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if value == "None" else value for key, value in given.items()}
 
 
-def _top_keys(path: Path, text: str) -> list[str]:
+def _plain_mapping(path: Path, text: str) -> dict[str, Any]:
     try:
-        return [str(key) for key in (_PlainLoader.load(text) or {})]
+        return dict(_PlainLoader.load(text) or {})
     except yaml.YAMLError as error:
         raise ConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
 
 
-def _check_used(path: Path, keys: Iterable[str], used: set[str]) -> None:
-    original = path.read_text("utf-8")
-    referred = {name for ref in _REF.findall(original) for name in _NAME.findall(ref)}
+def _check_used(path: Path, source: str, keys: Iterable[str], used: set[str]) -> None:
+    referred = {name for ref in _REF.findall(source) for name in _NAME.findall(ref)}
     for key in keys:
         if key not in used and key not in referred and not key.startswith("__"):
             raise ConfigError(

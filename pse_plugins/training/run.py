@@ -24,9 +24,10 @@ from ..data import RecipeData
 from ..data.manifest import digest
 from ..enhancer import DEFAULTS, Enhancer, build_enhancer
 from ..errors import ConfigError
+from . import recipe_text
 from .brain import PSEBrain
 from .checkpoints import AtomicCheckpointer, load_best
-from .config import load_recipe
+from .config import build_recipe, resolve_recipe
 from .cues import CueBank
 from .schedule import Budget, Schedule
 
@@ -123,21 +124,22 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
     evaluate(enhancer, items, out=output / "evaluation", about={"seed": settings["seed"]})
 
 
-def _read(argv: Sequence[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Parse the command line, join the other ranks, and only then build what the YAML describes."""
     if not argv or argv[0].startswith("-"):
         raise ConfigError("the recipe comes first: train.py hparams/gru.yaml --data_folder DIR ...")
     recipe, options, overrides = _parse(argv)
     run_opts = options.as_dict()
     ddp_init_group(options)
-    settings = load_recipe(recipe, overrides, USED)
+    text = resolve_recipe(recipe, overrides, USED)
+    settings = build_recipe(text)
     for key in ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class"):
         if key not in settings:
             raise ConfigError(f"{recipe}: lacks the key {key!r}; see the recipes' YAML for an example")
     for key, least in (("number_of_epochs", 1), ("batch_size", 1), ("seed", 0)):
         if not isinstance(settings[key], int) or settings[key] < least:
             raise ConfigError(f"{key} must be a whole number of at least {least}, got {settings[key]!r}")
-    return Path(recipe), {"run_opts": options, **run_opts}, settings
+    return recipe_text.keep(text, USED), {"run_opts": options, **run_opts}, settings
 
 
 def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:
@@ -235,11 +237,11 @@ class RecipeBrain(PSEBrain):
 
 
 def _record(
-    recipe: Path, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path
+    recipe: str, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path
 ) -> None:
     """Write down what is needed to run this again."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.yaml").write_text(recipe.read_text("utf-8"), "utf-8")
+    (output / "recipe.yaml").write_text(recipe, "utf-8")
     plain = {
         k: v
         for k, v in settings.items()

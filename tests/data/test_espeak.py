@@ -10,10 +10,8 @@ import soundfile
 from pse_plugins.data import espeak as module
 from pse_plugins.data.corpora import prepare_librispeech, prepare_speaker_folders
 from pse_plugins.data.espeak import (
-    ACCENTS,
     cast_voices,
     crowd,
-    espeak,
     read_sentences,
     speak,
     synthesise_corpus,

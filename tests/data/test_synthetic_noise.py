@@ -75,7 +75,7 @@ def test_embedded_sets_share_no_voice_and_no_noise(tmp_path, monkeypatch):
     monkeypatch.setattr(
         embedded,
         "make_embedded",
-        lambda folder, voices, seed, rate: tiny(tmp_path / "corpus", seed, rate),
+        lambda folder, voices, seed, rate, sentences: tiny(tmp_path / "corpus", seed, rate),
     )
     sets = embedded_sets(
         data_folder=str(tmp_path / "corpus"), save_folder=str(tmp_path / "save"), epoch_size=4

@@ -5,9 +5,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
+from pse_plugins.data import MixtureDataset
 from pse_plugins.errors import ConfigError
-from pse_plugins.resources import find_recipe
+from pse_plugins.frontend import Frontend
+from pse_plugins.host import check_options, get_host, load
+from pse_plugins.resources import find_recipe, share
 from pse_plugins.training.config import load_recipe
 from pse_plugins.training.schedule import Budget, Schedule
 
@@ -22,6 +26,13 @@ optimiser: !name:torch.optim.Adam
 USED = ("conditioner", "options", "optimiser")
 
 
+REQUIRED = {
+    "backbone": {"n_bins": 257, "make_conditioner": None},
+    "conditioner": {"dim": 4, "cue_dim": 4},
+    "speaker_encoder": {},
+}
+
+
 @pytest.fixture
 def recipe(tmp_path):
     path = tmp_path / "r.yaml"
@@ -33,6 +44,26 @@ def test_overrides_reach_what_refers_to_them(recipe):
     settings = load_recipe(recipe, "lr: 0.2\nconditioner: concat", USED)
     assert settings["conditioner"] == "concat"
     assert settings["optimiser"].keywords == {"lr": 0.2}
+
+
+def test_another_strategy_does_not_inherit_the_options_of_the_one_in_the_file(recipe):
+    text = "conditioner: film\nconditioner_options:\n    a: 1\n\n    b: 2\noptions: {a: 1}\n"
+    used = ("conditioner", "conditioner_options", "options")
+    recipe.write_text(text)
+    assert load_recipe(recipe, "conditioner: film", used)["conditioner_options"] == {"a": 1, "b": 2}
+    assert load_recipe(recipe, "conditioner: add", used)["conditioner_options"] == {}
+    both = load_recipe(recipe, "{conditioner: add, conditioner_options: {c: 3}}", used)
+    assert both == {"conditioner": "add", "conditioner_options": {"c": 3}, "options": {"a": 1}}
+
+
+def test_fragments_are_included_and_can_be_overridden(recipe):
+    recipe.with_name("film.yaml").write_text("# FiLM\na: 1\nb: !ref <lr>\n")
+    recipe.write_text(TEXT.replace("options: {a: 1}", "options: !include:film.yaml   # as usual"))
+    assert load_recipe(recipe, "", USED)["options"] == {"a": 1, "b": 0.1}
+    assert load_recipe(recipe, "options: {a: 2}", USED)["options"] == {"a": 2, "b": 0.1}
+    recipe.with_name("film.yaml").unlink()
+    with pytest.raises(ConfigError, match=r"options includes film.yaml, and there is no .*film.yaml"):
+        load_recipe(recipe, "", USED)
 
 
 def test_null_can_be_written_as_python_writes_it(recipe):
@@ -53,6 +84,25 @@ def test_mistakes_are_config_errors(recipe, extra, overrides, word):
     recipe.write_text(TEXT + extra)
     with pytest.raises(ConfigError, match=word):
         load_recipe(recipe, overrides, USED)
+
+
+@pytest.mark.parametrize("path", sorted(share("hparams").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_fragment_has_options_that_its_component_knows(path):
+    options = yaml.safe_load(path.read_text())
+    kind = next(
+        k for k in ("backbone", "conditioner", "speaker-encoder", "frontend", "mixtures") if k in path.stem
+    )
+    if kind == "frontend":
+        Frontend(sample_rate=16000 if "16k" in path.stem else 8000, **options)
+    elif kind == "mixtures":
+        check_options(
+            MixtureDataset, {**options, "noise": None, "speech": None, "size": 1, "seed": 0}, path.stem
+        )
+    else:
+        words, kind = path.stem.removeprefix(f"{kind}-"), kind.replace("-", "_")
+        names = [c.name for c in get_host().components(kind) if words.startswith(c.name)]
+        factory, _ = load(kind, max(names, key=len))
+        check_options(factory, {**REQUIRED[kind], **options}, path.stem)
 
 
 def test_missing_recipe_is_named_with_those_there_are():

@@ -14,6 +14,9 @@ import pytest
 import soundfile
 from safetensors.torch import load_file
 
+from pse_plugins.training.config import load_recipe
+from pse_plugins.training.run import USED
+
 RECIPE = """
 seed: 7
 __set_seed: !apply:speechbrain.utils.seed_everything [!ref <seed>]
@@ -139,6 +142,8 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     assert a.keys() == b.keys()
     assert all((a[k] == b[k]).all() for k in a)
     assert (a["frontend.deviation"] != 1).all(), "the recipe's `standardise` measured nothing"
+    again = load_recipe(broken / "recipe.yaml", {}, USED)
+    assert again["speaker_encoder_options"]["weights"] == str(project / "d.pt"), "it must be whole in itself"
     record = json.loads((broken / "run.json").read_text())
     assert record["seed"] == 7
     assert "pse-plugins" in (broken / "plugins.txt").read_text()

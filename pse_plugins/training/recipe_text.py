@@ -1,0 +1,69 @@
+"""The text of a recipe: its fragments put in place, its top-level keys replaced or left out."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Container
+from pathlib import Path
+
+from ..errors import ConfigError
+
+_INCLUDE = re.compile(r"^(\w+):[ \t]*!include:(\S+)[ \t]*(?:#.*)?$", re.MULTILINE)
+_BLOCK = r"^{}:.*\n?(?:(?:[ \t].*)?\n)*"
+"""A top-level key and what is indented below it."""
+
+
+def inline(path: Path) -> str:
+    """Read a recipe with its fragments in place: within HyperPyYAML's ``!include`` nothing can be overridden.
+
+    Parameters
+    ----------
+    path : Path
+        Of the recipe; ``key: !include:FILE`` is relative to it.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigError
+        If there is no such fragment.
+    """
+
+    def fragment(found: re.Match[str]) -> str:
+        file = path.parent / found[2]
+        if not file.is_file():
+            raise ConfigError(f"{path.name}: {found[1]} includes {found[2]}, and there is no {file}")
+        return f"{found[1]}:\n{textwrap.indent(file.read_text('utf-8'), '    ')}"
+
+    return _INCLUDE.sub(fragment, path.read_text("utf-8"))
+
+
+def replace(text: str, key: str, value: str) -> str:
+    r"""Give a top-level key another value, as YAML on one line.
+
+    Examples
+    --------
+    >>> print(replace("a:\n  x: 1\nb: 2\n", "a", "{}"))
+    a: {}
+    b: 2
+    <BLANKLINE>
+    """
+    block = re.compile(_BLOCK.format(re.escape(key)), re.MULTILINE)
+    return block.sub(lambda _: f"{key}: {value}\n", text)
+
+
+def keep(text: str, keys: Container[str]) -> str:
+    r"""Leave out all top-level keys but these and those that begin with ``__``.
+
+    Examples
+    --------
+    >>> print(keep("a:\n  x: 1\nb: 2\n__c: 3\n", ["b"]))
+    b: 2
+    __c: 3
+    <BLANKLINE>
+    """
+    block = re.compile(_BLOCK.format("(__)?([^\\s#:]+)"), re.MULTILINE)
+    return block.sub(lambda found: found[0] if found[1] or found[2] in keys else "", text)
