@@ -29,6 +29,9 @@ Model = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=1, help="CPU threads; a small network gains nothing from more.")
+]
 
 
 def remark(message: str) -> None:
@@ -36,8 +39,8 @@ def remark(message: str) -> None:
     typer.echo(f"pse: {message}", err=True)
 
 
-def load_model(model: Path | None, device: str) -> Enhancer:
-    """Load a bundle onto a device.
+def load_model(model: Path | None, device: str, threads: int = 1) -> Enhancer:
+    """Load a bundle onto a device, and let torch have so many threads.
 
     Raises
     ------
@@ -46,9 +49,12 @@ def load_model(model: Path | None, device: str) -> Enhancer:
     ConfigError
         If there is no such device.
     """
+    import torch
+
     from .. import bundle
     from ..errors import ConfigError
 
+    torch.set_num_threads(threads)  # its own choice waits for every core, and stalls on a busy machine
     enhancer = bundle.load(model)
     try:
         return enhancer.to(device)

@@ -25,10 +25,10 @@ def command(
     out: Path = typer.Option(
         Path("demo"), "--out", help="Where all of it goes; what is done is not done again."
     ),
-    minutes: float = typer.Option(5.5, "--minutes", min=0.01, help="Training time of each enhancer."),
+    minutes: float = typer.Option(4.5, "--minutes", min=0.01, help="Training time of each enhancer."),
     seed: int = typer.Option(1986, "--seed", min=0, help="Of the mixtures and the weights."),
     conditioners: str = typer.Option("film,cross-attention", "--conditioners", help="Which to compare."),
-    voices: int = typer.Option(100, "--voices", min=12, max=1000, help="Synthetic speakers."),
+    voices: int = typer.Option(600, "--voices", min=12, max=1000, help="Synthetic speakers."),
     items: int = typer.Option(120, "--items", min=2, help="Mixtures to score on."),
 ) -> None:
     """Synthesise a corpus, train two enhancers, score them, stream a file and write a report: no download."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._speaker import Device, Enrol, Model, enrol_speaker, load_model, remark
+from ._speaker import Device, Enrol, Model, Threads, enrol_speaker, load_model, remark
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,6 +23,7 @@ def command(
     enrol: Enrol = None,
     model: Model = None,
     device: Device = "cpu",
+    threads: Threads = 1,
 ) -> int:
     """Keep the enrolled speaker of recordings of any length, rate, format and number of channels.
 
@@ -35,7 +36,7 @@ def command(
     from ._files import pair_up
 
     pairs = pair_up(inputs, out)
-    enhancer = load_model(model, device)
+    enhancer = load_model(model, device, threads)
     profile = enrol_speaker(enhancer, enrol or [])
     failed = 0
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:

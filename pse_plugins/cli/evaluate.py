@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._speaker import Device, load_model
+from ._speaker import Device, Threads, load_model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +49,7 @@ def command(
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     device: Device = "cpu",
+    threads: Threads = 1,
 ) -> None:
     """Score models: mixture, wrong and right enrolment, oracle mask, with 95 % intervals."""
     from rich.console import Console
@@ -60,7 +61,7 @@ def command(
 
     names = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else METRICS
     fixed = spread(read_test_list(test_list, data_root, noise_root), items)
-    models = {name: load_model(folder, device) for name, folder in named(model or []).items()}
+    models = {name: load_model(folder, device, threads) for name, folder in named(model or []).items()}
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("evaluating", total=len(fixed))
         results = evaluate(

@@ -44,10 +44,7 @@ def command(
 
     With a FILE, it is streamed the same way, and latency, real-time factor and the difference from offline are shown.
     """
-    import torch
-
     _check_options(file, rate, block, out)
-    torch.set_num_threads(1)  # more only costs, a hop at a time
     enhancer = load_model(model, device)
     profile = enrol_speaker(enhancer, enrol or [])
     if file is not None:
