@@ -91,7 +91,7 @@ def checks(kind: str) -> list[Check]:
     Parameters
     ----------
     kind : str
-        ``"conditioner"``, ``"backbone"``, ``"speaker_encoder"``, ``"loss"`` or ``"metric"``.
+        ``"conditioner"``, ``"backbone"``, ``"speaker_encoder"``, ``"loss"``, ``"metric"`` or ``"recogniser"``.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..contracts import Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder
-from .metric_rig import MetricRig
+from .array_rigs import MetricRig, RecogniserRig
 from .references import ReferenceConditioner
 from .verdict import Tensors
 
@@ -171,6 +171,7 @@ RIGS: dict[str, Callable[..., Any]] = {
     "speaker_encoder": EncoderRig,
     "loss": LossRig,
     "metric": MetricRig,
+    "recogniser": RecogniserRig,
 }
 """Kind of component -> the rig that it is examined on."""
 

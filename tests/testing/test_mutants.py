@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from pse_plugins.api import KINDS
 from pse_plugins.testing import checks, examine
 from pse_plugins.testing.mutants import MUTANTS
 from pse_plugins.testing.references import (
@@ -16,6 +17,7 @@ from pse_plugins.testing.references import (
     ReferenceFeatureEncoder,
     ReferenceLoss,
     ReferenceMetric,
+    ReferenceRecogniser,
 )
 
 RIGHT = [
@@ -27,6 +29,7 @@ RIGHT = [
     ("speaker_encoder", ReferenceFeatureEncoder, {"n_bins": 7}),
     ("loss", ReferenceLoss, {}),
     ("metric", ReferenceMetric, {}),
+    ("recogniser", ReferenceRecogniser, {}),
 ]
 
 
@@ -48,14 +51,14 @@ def test_mutants_are_many_and_told_apart():
     assert all(inspect.getdoc(mutant.factory) for mutant in MUTANTS)
 
 
-@pytest.mark.parametrize("kind", ["conditioner", "backbone", "speaker_encoder", "loss", "metric"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_checks_are_named_and_explained(kind):
     names = [check.name for check in checks(kind)]
     assert len(set(names)) == len(names)
     assert all(check.about.endswith(".") for check in checks(kind))
 
 
-@pytest.mark.parametrize("kind", ["conditioner", "backbone", "speaker_encoder", "loss", "metric"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_check_catches_a_mutant(kind):
     """Of this kind, or, where kinds share a check, of another."""
     caught = {mutant.caught_by for mutant in MUTANTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import backbone, conditioner, encoder, loss, metric, shared, streaming
+from . import backbone, conditioner, encoder, loss, metric, recogniser, shared, streaming
 
 CHECKS: dict[str, tuple[Callable[[Any], str | None], ...]] = {
     "conditioner": (
@@ -91,6 +91,13 @@ CHECKS: dict[str, tuple[Callable[[Any], str | None], ...]] = {
         metric.arrays_untouched,
         metric.repeatable,
         metric.silence_is_not_scored,
+        shared.options_checked,
+    ),
+    "recogniser": (
+        recogniser.gives_words,
+        recogniser.survives_little,
+        recogniser.waveform_untouched,
+        recogniser.forgets,
         shared.options_checked,
     ),
 }

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..metric_rig import MetricRig, speech_like
+from ..array_rigs import MetricRig, speech_like
 from ..verdict import demand
 
 

@@ -1,6 +1,6 @@
 """Wrong components, each one step away from a right one: a kit that nobody has seen fail proves nothing."""
 
-from . import backbone, conditioner, encoder, loss, metric
+from . import backbone, conditioner, encoder, loss, metric, recogniser
 from .mutant import Mutant
 
 MUTANTS: list[Mutant] = [
@@ -9,6 +9,7 @@ MUTANTS: list[Mutant] = [
     *encoder.MUTANTS,
     *loss.MUTANTS,
     *metric.MUTANTS,
+    *recogniser.MUTANTS,
 ]
 """Every mutant, with the check that is meant to catch it."""
 

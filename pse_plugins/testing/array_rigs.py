@@ -1,4 +1,4 @@
-"""The rig of metrics: they read NumPy arrays, one item at a time."""
+"""The rigs of what reads NumPy arrays, one item at a time: metrics and recognisers."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..contracts import Metric
 
-
-class MetricRig:
-    """Builds a metric and feeds it signals that are alike to speech.
+class ArrayRig:
+    """Builds what reads arrays.
 
     Parameters
     ----------
     factory : callable
-        Builds the metric.
+        Builds the component.
     options : dict
         Its options.
     """
 
     required: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, factory: Callable[..., Metric], options: dict[str, Any]) -> None:
+    def __init__(self, factory: Callable[..., Any], options: dict[str, Any]) -> None:
         self.factory = factory
         self.options = options
 
-    def build(self, seed: int = 0) -> Metric:
+    def build(self, seed: int = 0) -> Any:
         """Build it; the seed is there for likeness to the other rigs."""
         del seed
         return self.factory(**self.options)
+
+
+class RecogniserRig(ArrayRig):
+    """Builds a recogniser; its checks feed it signals that are alike to speech."""
+
+
+class MetricRig(ArrayRig):
+    """Builds a metric and feeds it signals that are alike to speech."""
 
     def score(self, noise: float, rate: int = 16000, pitch: float = 120.0) -> float:
         """Score a target with noise of a level relative to it; the mixture's noise is as loud as the target."""
