@@ -7,11 +7,13 @@ In a plugin's tests::
     test_film = conformance("conditioner", "film")
 
 As plain functions: ``for check in checks("conditioner"): check(Film)``. As a record of results:
-``examine("conditioner", Film)``.
+``examine("conditioner", Film)``; what it costs: ``facts("conditioner", Film)``. On the command line:
+``pse check film``.
 """
 
 from .doors import conformance, examine
+from .facts import facts
 from .kit import Check, Result, Violation, checks
 from .rigs import CUE_DIM
 
-__all__ = ["CUE_DIM", "Check", "Result", "Violation", "checks", "conformance", "examine"]
+__all__ = ["CUE_DIM", "Check", "Result", "Violation", "checks", "conformance", "examine", "facts"]

@@ -1,0 +1,147 @@
+"""``pse check``: see whether a component does what its contract says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ._options import mapping
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..testing import Result
+
+_SIGNS = {
+    "passed": ("ok", "green"),
+    "not applicable": ("--", "dim"),
+    "failed": ("FAILED", "bold red"),
+    "expected failure": ("expected", "yellow"),
+    "unexpected pass": ("PASSES", "bold yellow"),
+}
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Of the component, as YAML names it.", show_default=False)],
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help="Its kind; all that have the name without.", show_default=False),
+    ] = None,
+    conditioner: Annotated[
+        str | None,
+        typer.Option(
+            "--conditioner", help="To put inside a backbone; a plain one without.", show_default=False
+        ),
+    ] = None,
+    options: Annotated[
+        str, typer.Option("--options", help='Of the component, as YAML: "{hidden: 8}"; tiny is quick.')
+    ] = "{}",
+    expect: Annotated[
+        list[str] | None,
+        typer.Option("--expect", help='A check that it may fail, and why: "double-precision: float32 only".'),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> int:
+    """Run the conformance kit over a component: one line a check, then what it costs; exit code 1 if one fails."""
+    from rich.console import Console
+
+    from .. import host
+    from ..testing import examine
+
+    given, expected = mapping(options, "--options"), _expected(expect or [])
+    reports = []
+    for each in [kind] if kind else _kinds(name):
+        factory, component = host.load(each, name)
+        inside = conditioner if each == "backbone" else None
+        results = examine(each, name, conditioner=inside, expected_failures=expected, **given)
+        title = f"{each} {component.name} ({component.provider})"
+        reports.append((title, _about(each), results, _facts(each, factory, inside, given)))
+    if as_json:
+        typer.echo(json.dumps([_plain(*report) for report in reports], indent=2))
+    else:
+        for report in reports:
+            _show(Console(highlight=False), *report)
+    return int(any(not result.ok for _, _, results, _ in reports for result in results))
+
+
+def _kinds(name: str) -> list[str]:
+    """Find the kinds that have a component of this name.
+
+    Raises
+    ------
+    ComponentError
+        If none has, with the nearest names of all kinds.
+    """
+    from ..api import KINDS
+    from ..errors import ComponentError, nearest
+    from ..host import get_host
+
+    host, short = get_host(), name.rpartition("/")[2]
+    names = {kind: [c.name for c in host.components(kind)] for kind in KINDS}
+    found = [kind for kind, offered in names.items() if short in offered]
+    if not found:
+        everything = sorted({n for offered in names.values() for n in offered})
+        skipped = "".join(f"; {failure}" for failure in host.failures)
+        raise ComponentError(f"no component {name!r}{nearest(short, everything)}; see `pse plugins`{skipped}")
+    return found
+
+
+def _expected(words: list[str]) -> dict[str, str]:
+    """Read ``check: reason`` pairs."""
+    from ..errors import ConfigError
+
+    expected = {}
+    for word in words:
+        check, _, reason = word.partition(":")
+        if not reason.strip():
+            raise ConfigError(f"--expect {word!r}: say why, as in --expect 'double-precision: float32 only'")
+        expected[check.strip()] = reason.strip()
+    return expected
+
+
+def _about(kind: str) -> dict[str, str]:
+    """Give what each check demands."""
+    from ..testing import checks
+
+    return {check.name: check.about for check in checks(kind)}
+
+
+def _facts(
+    kind: str, factory: Callable[..., Any], conditioner: str | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Measure what it costs; what cannot run has been told by the checks."""
+    from .. import host
+    from ..testing import facts
+
+    inside = host.load("conditioner", conditioner)[0] if conditioner else None
+    try:
+        return facts(kind, factory, conditioner=inside, **options)
+    except Exception as error:
+        return {"not measured": f"{type(error).__name__}: {error}"}
+
+
+def _plain(title: str, about: dict[str, str], results: list[Result], found: dict[str, Any]) -> dict[str, Any]:
+    lines = [{**vars(result), "about": about[result.check]} for result in results]
+    return {"component": title, "checks": lines, "facts": found}
+
+
+def _show(
+    console: Console, title: str, about: dict[str, str], results: list[Result], found: dict[str, Any]
+) -> None:
+    """Print one line a check, then the count and the costs."""
+    console.print(f"[bold]{title}")
+    width = max(len(result.check) for result in results)
+    for result in results:
+        sign, style = _SIGNS[result.outcome]
+        said = result.message or about[result.check].replace("`", "")
+        console.print(f"  {sign:8} {result.check:{width}}  {said}", style=style, markup=False, soft_wrap=True)
+    wrong = sum(not result.ok for result in results)
+    console.print(f"  {len(results) - wrong} of {len(results)} in order; on one core, at usual sizes:")
+    for name, value in found.items():
+        shown = (
+            f"{value:.2g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        )
+        console.print(f"  {name}: {shown}", style="dim", markup=False, soft_wrap=True)
