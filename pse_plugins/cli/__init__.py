@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "Train an enhancer from a recipe's YAML.",
     "evaluate": "Score a model on fixed test lists, and write the report.",
     "plugins": "List speaker encoders, conditioners, backbones, losses and metrics on offer.",
+    "components": "Show what a component does, and its options.",
     "check": "Run the conformance kit over a component.",
     "doctor": "Check this installation and say how to mend it.",
 }
