@@ -8,6 +8,9 @@ from .errors import ConfigError, nearest
 
 _PACKAGE = Path(__file__).parent
 
+TEMPLATES = _PACKAGE / "templates"
+"""What `pse new` writes packages from."""
+
 
 def share(name: str) -> Path:
     """Give the path of a shared folder, in an installed wheel or in a checkout.

@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "Score a model on fixed test lists, and write the report.",
     "plugins": "List speaker encoders, conditioners, backbones, losses and metrics on offer.",
     "components": "Show what a component does, and its options.",
+    "new": "Write a plugin package that works, to be changed.",
     "check": "Run the conformance kit over a component.",
     "doctor": "Check this installation and say how to mend it.",
 }
