@@ -1,0 +1,102 @@
+"""The pages for plugin authors: they build without a warning, their signatures hold, the tutorial runs as written."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from pse_plugins.api import KINDS, HookSpecs
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+@pytest.mark.parametrize("hook", KINDS.values())
+def test_each_hook_has_a_page_with_its_exact_signature(hook):
+    page = (DOCS / "reference" / "hooks" / f"{hook}.md").read_text("utf-8")
+    signature = str(inspect.signature(getattr(HookSpecs, hook))).replace("'", "")
+    assert f"```python\ndef {hook}{signature}\n```" in page
+
+
+def test_no_page_is_of_a_hook_that_is_gone():
+    pages = {path.stem for path in (DOCS / "reference" / "hooks").glob("pse_*.md")}
+    assert pages == set(KINDS.values())
+
+
+def test_the_recipe_page_has_every_key_and_no_other():
+    from pse_plugins.training.run import USED
+
+    page = (DOCS / "reference" / "recipe.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) | {
+        "find_unused_parameters",
+        "optimizer_step_limit",
+    } == set(USED)
+
+
+@pytest.mark.slow
+def test_the_pages_build_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx", reason='pip install "pse-plugins[docs]"')
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    page = (tmp_path / "reference" / "components.html").read_text("utf-8")
+    assert "cross-attention" in page and "Perez et al., 2018" in page
+    assert "state_spec" in (tmp_path / "reference" / "contracts.html").read_text("utf-8")
+
+
+def tutorial_steps(text):
+    """Yield ``("bash", commands)``, ``("text", what the commands before print)`` and ``(path, content)``."""
+    block = re.compile(r"^```(bash|text|\{code-block\} \w+)\n(?::caption: (\S+)\n\n?)?(.*?)^```", re.M | re.S)
+    for kind, caption, body in block.findall(text):
+        yield (caption or kind), body
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """An environment of its own that sees what is installed here, so that nothing is fetched."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "here.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in here))
+    (site / "pse.pth").write_text(f"{ROOT}\n")
+    if not any(Path(path).glob("pse_plugins-*.dist-info") for path in here):
+        pytest.fail("pse-plugins is not installed here: pip install -e '.[dev]'")
+    scripts = "\n".join(("#!/bin/sh", f'exec "{folder}/bin/python" -m {{}} "$@"', ""))
+    for name, module in (("pse", "pse_plugins.cli"), ("pytest", "pytest")):
+        (folder / "bin" / name).write_text(scripts.format(module))
+        (folder / "bin" / name).chmod(0o755)
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1"}
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, **offline, "PATH": path, "COLUMNS": "120", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_as_written(environment, tmp_path):
+    said = ""
+    for kind, body in tutorial_steps((DOCS / "tutorial" / "first-plugin.md").read_text("utf-8")):
+        if kind == "bash":
+            done = subprocess.run(
+                ["bash", "-ec", body],
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                env=environment,
+                timeout=400,
+            )
+            said = done.stdout + done.stderr
+            assert done.returncode == 0, f"{body}\n{said[-3000:]}"
+        elif kind == "text":
+            for line in body.splitlines():
+                assert " ".join(line.split()) in " ".join(said.split()), f"not said: {line}\n{said[-3000:]}"
+        else:
+            (tmp_path / kind).write_text(body)
