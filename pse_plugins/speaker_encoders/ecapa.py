@@ -23,7 +23,7 @@ class Ecapa(SpeakerEncoder):
     Parameters
     ----------
     weights : str or None
-        A local folder with ``embedding_model.ckpt``, or a name on the model hub; None for random weights.
+        A local folder with ``embedding_model.ckpt``, or a name on the model hub; None for random ones. Always frozen.
     channels : int
         Width of the convolutions; 1024 in SpeechBrain's weights.
     embedding : int
