@@ -77,7 +77,7 @@ def collate(items: Sequence[Mixture]) -> MixtureBatch:
     MixtureBatch
         Padded with zeros at the end, and with absent clips of length 0.
     """
-    count = max(len(item.enrolment) for item in items)
+    count = max(1, *(len(item.enrolment) for item in items))
     absent = np.zeros(0, np.float32)
     clips = [c for item in items for c in (*item.enrolment, *[absent] * (count - len(item.enrolment)))]
     enrolment, lengths = pad(clips)

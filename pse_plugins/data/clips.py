@@ -84,10 +84,11 @@ def _clips(
 ) -> Iterator[ClipRef]:
     """Give a recording's clips in random order, longer ones first."""
     for length in lengths:
-        grid = pool.clip_grid(id, length)
-        for k in rng.permutation(len(grid)):
-            if avoid is None or not _touch(pool.extent(grid[k]), avoid):
-                yield grid[k]
+        starts = pool.clip_starts(id, length)
+        for k in rng.permutation(len(starts)).tolist():
+            clip = ClipRef(id, starts[k], length)
+            if avoid is None or not _touch(pool.extent(clip), avoid):
+                yield clip
 
 
 def _touch(a: Stretch, b: Stretch) -> bool:
@@ -117,10 +118,11 @@ def place_beside_clip(
     """
     size, room = pool.outline(id).size, None
     for length in lengths:
-        grid = pool.clip_grid(id, length)
-        if not grid:
+        starts = pool.clip_starts(id, length)
+        if not starts:
             continue
-        room = before, after = pool.extent(grid[-1])[0], pool.extent(grid[0])[1]
+        latest, earliest = (ClipRef(id, start, length) for start in (starts[-1], starts[0]))
+        room = before, after = pool.extent(latest)[0], pool.extent(earliest)[1]
         found = _with_voice(pool, id, [(0, before - segment), (after, size - segment)], segment, rng)
         if found:
             return found

@@ -39,6 +39,12 @@ class MixtureDataset(Dataset[Mixture]):
     **law
         Options of `MixingLaw`: ``segment``, ``snr``, ``scenarios``, ``enrolments``, ...
 
+    Attributes
+    ----------
+    voices : str
+        Whose enrolment clips items hold: ``"both"``, ``"right"`` (none of somebody else), or ``"none"`` where
+        cues are looked up. It takes time to read them.
+
     Raises
     ------
     ConfigError
@@ -63,6 +69,7 @@ class MixtureDataset(Dataset[Mixture]):
         self.drawer = Drawer(make(MixingLaw, law), speech, noise)
         augmentation = enrolment_augmentation
         self.augmentation = None if augmentation is None else make(EnrolmentAugmentation, augmentation)
+        self.voices = "both"
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # seen by workers that live on
 
     @property
@@ -89,9 +96,8 @@ class MixtureDataset(Dataset[Mixture]):
         rng = np.random.default_rng([self.seed, epoch, index])
         plan = self.drawer.draw(rng, f"{self.seed}-{epoch}-{index}")
         level = self.law.level_db
-        item = mix(
-            plan, self.speech, self.noise, None if level is None else float(rng.uniform(level[0], level[1]))
-        )
+        wanted = None if level is None else float(rng.uniform(level[0], level[1]))
+        item = mix(plan, self.speech, self.noise, wanted, self.voices)
         if self.augmentation is None:
             return item
         enrolment = [self.augmentation(clip, self.speech.enrolment_rate, rng) for clip in item.enrolment]

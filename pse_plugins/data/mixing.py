@@ -12,12 +12,16 @@ from .activity import active_rms
 from .plan import Mixture, Part, Plan
 from .pools import NoisePool, SpeechPool
 
+VOICES = ("both", "right", "none")
+"""Whose enrolment clips an item holds: for evaluation, for training, and for training on cached cues."""
+
 
 def mix(
     plan: Plan,
     speech: SpeechPool,
     noise: NoisePool | None,
     level_db: float | None = None,
+    voices: str = "both",
 ) -> Mixture:
     """Make a mixture at the plan's SNR.
 
@@ -31,6 +35,8 @@ def mix(
         Where the recordings are.
     level_db : float or None
         Wanted RMS level of the active target, in dB below full scale.
+    voices : str
+        Whose enrolment clips are read; one of `VOICES`.
 
     Returns
     -------
@@ -47,7 +53,7 @@ def mix(
         wanted, mixture = _add(target, others, gains)
     parts = tuple(replace(part, gain=g) for part, g in zip(plan.interferers, gains[1:], strict=True))
     plan = replace(plan, target=replace(plan.target, gain=gains[0]), interferers=parts)
-    return _item(plan, mixture, wanted, speech)
+    return _item(plan, mixture, wanted, speech, voices)
 
 
 def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
@@ -125,7 +131,9 @@ def _add(
     return wanted, mixture
 
 
-def _item(plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool) -> Mixture:
+def _item(
+    plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool, voices: str = "both"
+) -> Mixture:
     """Put the item together."""
     whole = plan.target.length == speech.outline(plan.target.id).size
     return Mixture(
@@ -135,9 +143,9 @@ def _item(plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPoo
         scenario=plan.scenario,
         snr=plan.snr,
         speaker=plan.speaker,
-        enrolment=[speech.clip(ref) for ref in plan.clips],
+        enrolment=[speech.clip(ref) for ref in plan.clips if voices != "none"],
         clips=list(plan.clips),
-        wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips],
+        wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips if voices == "both"],
         wrong_clips=list(plan.wrong_clips),
         words=speech.source(plan.target.id).words if whole else "",
         plan=plan,

@@ -143,9 +143,12 @@ class SpeechPool:
 
     def clip_grid(self, utterance: str, length: int) -> list[ClipRef]:
         """List the clips of ``length`` samples (at `enrolment_rate`) that a recording has on the 0.5 s grid."""
-        step = round(GRID * self.enrolment_rate)
+        return [ClipRef(utterance, start, length) for start in self.clip_starts(utterance, length)]
+
+    def clip_starts(self, utterance: str, length: int) -> range:
+        """Give the starts of those clips, without making a list of them."""
         last = self.outline(utterance).voice_kept.length - length
-        return [ClipRef(utterance, start, length) for start in range(0, last + 1, step)]
+        return range(0, last + 1, round(GRID * self.enrolment_rate))
 
     def extent(self, ref: ClipRef) -> tuple[int, int]:
         """Give the part of the recording that a clip came from, in samples at `rate`: first, and after the last.

@@ -47,6 +47,18 @@ def test_any_number_of_workers_gives_the_same_batches_also_over_epochs(make_data
             assert batch.clips == expected.clips
 
 
+def test_clips_that_nobody_needs_are_not_read_and_all_else_stays(make_dataset):
+    whole, right, none = (make_dataset(scenarios={"babble": 1}) for _ in range(3))
+    right.voices, none.voices = "right", "none"
+    for i in range(4):
+        assert bits(right[i]) == bits(whole[i])
+        assert whole[i].wrong_enrolment and not right[i].wrong_enrolment and not none[i].enrolment
+        assert none[i].mixture.tobytes() == whole[i].mixture.tobytes()
+        assert none[i].clips == whole[i].clips and none[i].wrong_clips == whole[i].wrong_clips
+    batch = collate([none[0], none[1]])
+    assert batch.enrolment_lengths.tolist() == [[0], [0]] and all(batch.clips)
+
+
 def test_speakers_are_drawn_uniformly_however_much_they_spoke(make_dataset):
     dataset = make_dataset(size=400)
     drawn = Counter(dataset.drawer.draw(np.random.default_rng([1, 0, i]), "x").speaker for i in range(400))
