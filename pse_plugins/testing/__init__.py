@@ -13,7 +13,20 @@ As plain functions: ``for check in checks("conditioner"): check(Film)``. As a re
 
 from .doors import conformance, examine
 from .facts import facts
+from .integration import integrate, integration, small_enhancer
 from .kit import Check, Result, Violation, checks
 from .rigs import CUE_DIM
 
-__all__ = ["CUE_DIM", "Check", "Result", "Violation", "checks", "conformance", "examine", "facts"]
+__all__ = [
+    "CUE_DIM",
+    "Check",
+    "Result",
+    "Violation",
+    "checks",
+    "conformance",
+    "examine",
+    "facts",
+    "integrate",
+    "integration",
+    "small_enhancer",
+]
