@@ -106,7 +106,7 @@ class SpeakerEncoder(nn.Module):
     Attributes
     ----------
     sample_rate : int
-        Rate in Hz of the audio it reads.
+        Rate in Hz of the audio it reads; for one that reads features, the enhancer sets its own.
     cue_dim : int
         Width ``E`` of its tokens.
     vector_dim : int

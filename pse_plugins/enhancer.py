@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -69,6 +72,8 @@ class Enhancer(nn.Module):
         self.trained_encoder = None if frozen else speaker_encoder
         self._frozen_encoder = [speaker_encoder] if frozen and speaker_encoder is not None else []
         self.config = dict(config or {})
+        if speaker_encoder is not None and speaker_encoder.input == "features":
+            speaker_encoder.sample_rate = frontend.sample_rate  # it hears what the backbone hears
 
     @property
     def speaker_encoder(self) -> SpeakerEncoder | None:
@@ -170,13 +175,15 @@ class Enhancer(nn.Module):
             "waiting", (self.backbone.lookahead_frames, self.frontend.n_bins, 2), update="ring"
         )
         ahead = [waiting] if self.backbone.lookahead_frames else []
-        return self.frontend.state_spec() + ahead + self.backbone.state_spec()
+        own = [replace(spec, name=f"backbone.{spec.name}") for spec in self.backbone.state_spec()]
+        return self.frontend.state_spec() + ahead + own
 
     def step(self, samples: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
         """Enhance the next ``t`` hops: ``[B, t hop]`` in and out, ``latency - hop`` samples late."""
         spectrum, state = self.frontend.analyse_step(samples, state)
-        mask, new = self.backbone.step(self.frontend.features(spectrum), prepared, state)
-        state = {**state, **new}
+        inner = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+        mask, inner = self.backbone.step(self.frontend.features(spectrum), prepared, inner)
+        state = {**state, **{f"backbone.{k}": v for k, v in inner.items()}}
         if "waiting" in state:
             joined = torch.cat([state["waiting"], torch.view_as_real(spectrum)], dim=1)
             state = {**state, "waiting": joined[:, spectrum.shape[1] :]}
@@ -216,10 +223,30 @@ class Enhancer(nn.Module):
         with torch.inference_mode():
             cue = self.eval().embed(padded.to(device), lengths.to(device)).to("cpu")
         self.train(was_training)
-        return Profile(cue, encoder.fingerprint(), encoder.sample_rate, tuple(notes), self._encoder_name())
+        name = self._encoder_name()
+        return Profile(cue, self.cue_fingerprint(), encoder.sample_rate, tuple(notes), name)
+
+    def cue_fingerprint(self) -> str:
+        """Give a short hash of all that a cue depends on: the encoder, and the frontend if it reads its features."""
+        encoder = self._encoder()
+        if encoder.input == "waveform":
+            return encoder.fingerprint()
+        digest = hashlib.sha256(encoder.fingerprint().encode())
+        digest.update(json.dumps(self.config.get("frontend_options"), sort_keys=True).encode())
+        for measure in (self.frontend.mean, self.frontend.deviation):
+            digest.update(measure.detach().cpu().half().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def check_profile(self, profile: Profile) -> None:
+        """Raise `BundleError` if a profile was made by another encoder than this model's."""
+        profile.check(self.cue_fingerprint(), self._encoder_name())
 
     def enhance(
-        self, samples: np.ndarray, rate: int, enrolment: Profile | Sequence[np.ndarray] | None = None
+        self,
+        samples: np.ndarray,
+        rate: int,
+        enrolment: Profile | Sequence[np.ndarray] | None = None,
+        whole: bool = False,
     ) -> np.ndarray:
         """Keep the enrolled speaker of a recording.
 
@@ -231,6 +258,8 @@ class Enhancer(nn.Module):
             Its rate, and that of enrolment clips given as arrays, in Hz.
         enrolment : Profile, sequence of ndarray or None
             Who to keep: a profile, or 1 to 5 clips.
+        whole : bool
+            In one forward, as in training, rather than as a stream; memory then grows with the length.
 
         Returns
         -------
@@ -244,7 +273,7 @@ class Enhancer(nn.Module):
         """
         mixture = audio.resample(audio.check(samples, "mixture"), rate, self.sample_rate)
         profile = self._profile(enrolment, rate)
-        if self.backbone.can_stream:
+        if self.backbone.can_stream and not whole:
             stream = self.stream(profile, chunk_hops=64)
             enhanced = np.concatenate([stream.feed(mixture), stream.flush()])
         else:
@@ -253,7 +282,7 @@ class Enhancer(nn.Module):
         return np.pad(back, (0, max(0, len(samples) - len(back))))[: len(samples)]
 
     def _enhance_whole(self, mixture: np.ndarray, profile: Profile | None) -> np.ndarray:
-        """Enhance in one forward: for backbones that cannot stream."""
+        """Enhance in one forward."""
         device = self.frontend.analysis.device
         cue = None if profile is None else profile.cue.to(device)
         with torch.inference_mode():
@@ -291,7 +320,7 @@ class Enhancer(nn.Module):
             return None
         if not isinstance(enrolment, Profile):
             return self.enrol(enrolment, rate)
-        enrolment.check(self._encoder().fingerprint(), self._encoder_name())
+        self.check_profile(enrolment)
         return enrolment
 
     def _encoder_name(self) -> str:
@@ -365,15 +394,21 @@ def _conditioning(
         raise ConfigError(
             f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
         )
-    encoder_options = dict(config["speaker_encoder_options"])
     encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
-    if (
-        encoder_options.get("input") == "features"
-        and "n_bins" in inspect.signature(encoder_factory).parameters
-    ):
-        encoder_options.setdefault("n_bins", frontend.n_bins)
+    encoder_options = _encoder_options(encoder_factory, config["speaker_encoder_options"], frontend)
     encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
     return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
+
+
+def _encoder_options(
+    factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend
+) -> dict[str, Any]:
+    """Tell an encoder that reads features how many bins they have, if it asks."""
+    known = inspect.signature(factory).parameters
+    default = known["input"].default if "input" in known else getattr(factory, "input", "waveform")
+    reads = options.get("input", default)
+    given = {"n_bins": frontend.n_bins} if reads == "features" and "n_bins" in known else {}
+    return {**given, **options}
 
 
 def _default_view(factory: Callable[..., Any]) -> str:

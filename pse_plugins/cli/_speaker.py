@@ -97,7 +97,7 @@ def enrol_speaker(enhancer: Enhancer, paths: Sequence[Path]) -> Profile | None:
     for path in (p for p in paths if is_profile(p)):
         profile = Profile.load(path)
         try:
-            profile.check(encoder.fingerprint(), name)
+            enhancer.check_profile(profile)
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
         profiles.append(profile)

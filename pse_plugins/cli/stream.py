@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..enhancer import Enhancer
     from ..profile import Profile
 
-_COMPARED = 600  # seconds of a file that are compared with the offline result
+_COMPARED = 60  # seconds of a file that are compared with the offline result
 _FULL_SCALE = 32768.0
 
 
@@ -132,7 +132,7 @@ def _stream_file(
     typer.echo(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
     if channels == 1:
         samples, _ = read(file, frames=compared)
-        offline = enhancer.enhance(samples, rate, profile)[: max(1, len(seen.beginning) - rate)]
+        offline = enhancer.enhance(samples, rate, profile, whole=True)[: max(1, len(seen.beginning) - rate)]
         difference = abs(offline - seen.beginning[: len(offline)]).max()
         typer.echo(f"stream vs offline    {difference:.1e} at most, full scale being 1")
     if out is not None:

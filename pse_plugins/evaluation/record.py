@@ -75,7 +75,7 @@ def fingerprint(model: Enhancer) -> str:
         content.update(name.encode())
         content.update(np.ascontiguousarray(value.detach().float().cpu().numpy()).tobytes())
     if model.speaker_encoder is not None:
-        content.update(model.speaker_encoder.fingerprint().encode())
+        content.update(model.cue_fingerprint().encode())
     return content.hexdigest()[:16]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from pse_plugins.contracts import SpeakerCue, SpeakerEncoder, State, StateSpec
-from pse_plugins.errors import ConfigError
 
 
 class Spectrum(SpeakerEncoder):
@@ -20,31 +17,14 @@ class Spectrum(SpeakerEncoder):
 
     Parameters
     ----------
-    input : "features"
-        Said in the configuration, it makes the enhancer fill ``n_bins`` in.
     n_bins : int
-        Frequency bins ``F``, which is the width of tokens and vectors.
-    sample_rate : int
-        The enhancer's, in Hz.
-
-    Raises
-    ------
-    ConfigError
-        If it is to read something else, or ``n_bins`` is missing.
+        Frequency bins ``F``, the width of tokens and vectors; the enhancer knows it.
     """
 
-    def __init__(
-        self,
-        input: Literal["features"] = "features",
-        n_bins: int | None = None,
-        sample_rate: int = 16000,
-    ) -> None:
+    input = "features"
+
+    def __init__(self, n_bins: int = 257) -> None:
         super().__init__()
-        if input != "features":
-            raise ConfigError(f"spectrum: reads features only, not {input!r}")
-        if n_bins is None:
-            raise ConfigError("spectrum: needs n_bins; say speaker_encoder_options: {input: features}")
-        self.input, self.sample_rate = input, sample_rate
         self.cue_dim = self.vector_dim = n_bins
 
     def forward(self, features: Tensor, lengths: Tensor) -> SpeakerCue:
@@ -56,7 +36,7 @@ class Spectrum(SpeakerEncoder):
 
     def extra_repr(self) -> str:
         """Say what the cues depend on; it is part of the fingerprint."""
-        return f"{self.cue_dim} bins at {self.sample_rate} Hz"
+        return f"{self.cue_dim} bins"
 
     def state_spec(self) -> list[StateSpec]:
         """List the sum of the frames so far, and their number."""
