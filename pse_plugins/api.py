@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
 """Kind of component -> the hook that offers it."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FACTORY = re.compile(r"[^:]+:[^:]+")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Component:
     Raises
     ------
     ValueError
-        If the name is not kebab-case or the factory string is not ``"module:attribute"``.
+        If the name is not kebab-case, the factory is neither callable nor ``"module:attribute"``, the summary is
+        no text, or the api no pair of whole numbers.
     """
 
     name: str
@@ -60,10 +62,16 @@ class Component:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ValueError(f"component name {self.name!r} is not kebab-case, such as 'cross-attention'")
-        if isinstance(self.factory, str) and self.factory.count(":") != 1:
+        if not (
+            _FACTORY.fullmatch(self.factory) if isinstance(self.factory, str) else callable(self.factory)
+        ):
             raise ValueError(
                 f"component {self.name!r}: factory {self.factory!r} is not 'package.module:Class'"
             )
+        if not isinstance(self.summary, str):
+            raise ValueError(f"component {self.name!r}: summary {self.summary!r} is not text")
+        if not (isinstance(self.api, tuple) and [type(number) for number in self.api] == [int, int]):
+            raise ValueError(f"component {self.name!r}: api {self.api!r} is not a pair such as {API_VERSION}")
 
 
 class HookSpecs:

@@ -8,9 +8,9 @@ download or an edited file is noticed.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import inspect
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -22,10 +22,11 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from . import host
+from . import host, requirements
 from .api import API_VERSION
 from .enhancer import Enhancer, build_enhancer
-from .errors import BundleError
+from .errors import BundleError, ComponentError
+from .plugin_sources import OWN
 from .resources import share
 
 FORMAT = 1
@@ -35,6 +36,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _ENCODER = "speaker_encoder."
 _KINDS = ("speaker_encoder", "conditioner", "backbone")
+_log = logging.getLogger(__name__)
 
 
 def save(enhancer: Enhancer, folder: str | Path, half: bool = False, **record: Any) -> Path:
@@ -109,7 +111,8 @@ def load(bundle: str | Path | None = None) -> Enhancer:
     config = describe(folder)
     tensors = _read_weights(folder, config["weights"]["sha256"])
     _check_plugins(folder, config["plugins"])
-    enhancer = build_enhancer(config["enhancer"])
+    _check_components(folder, config)
+    enhancer = build_enhancer(_own_names(config["enhancer"]))
     encoder = enhancer.speaker_encoder
     try:
         if encoder is not None and config["frozen_encoder"]:
@@ -197,7 +200,7 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
     encoder = enhancer.speaker_encoder
     config = {
         "format": FORMAT,
-        "enhancer": _without_files(enhancer.config),
+        "enhancer": _full_names(_without_files(enhancer.config)),
         "frozen_encoder": encoder is not None and encoder.frozen,
         "sample_rate": enhancer.sample_rate,
         "versions": {
@@ -229,22 +232,66 @@ def _without_files(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "speaker_encoder_options": {**config["speaker_encoder_options"], "weights": None}}
 
 
+def _full_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Write third parties' components as ``"pse-moe/moe"``, so that no other's of that name takes their place."""
+    full = dict(config)
+    for kind, provider in _providers(config).items():
+        distribution, short = provider.split(" ")[0], config[kind].rpartition("/")[2]
+        full[kind] = short if distribution == OWN else f"{distribution}/{short}"
+    return full
+
+
+def _own_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Read a short name as the built-in component's where a plugin offers the same one."""
+    full = dict(config)
+    for kind in _KINDS:
+        if sum(component.name == config[kind] for component in host.get_host().components(kind)) > 1:
+            full[kind] = f"{OWN}/{config[kind]}"
+    return full
+
+
 def _requirements(config: dict[str, Any]) -> list[str]:
     """List the third-party distributions that the components come from, ``"pse-moe==0.1"``."""
-    used = [host.get_host().find(kind, config[kind]).provider for kind in _KINDS if config[kind] is not None]
-    return sorted(
-        {provider.replace(" ", "==") for provider in used if provider.split(" ")[0] != "pse-plugins"}
-    )
+    used = {provider for provider in _providers(config).values() if provider.split(" ")[0] != OWN}
+    return sorted(map(requirements.of_provider, used))
 
 
-def _check_plugins(folder: Path, requirements: list[str]) -> None:
-    """Say which plugin to install, before anything is built."""
-    for requirement in requirements:
+def _providers(config: dict[str, Any]) -> dict[str, str]:
+    """Tell who offers each component, kind -> ``"pse-moe 0.1"``."""
+    offers = host.get_host()
+    return {kind: offers.find(kind, config[kind]).provider for kind in _KINDS if config[kind] is not None}
+
+
+def _check_plugins(folder: Path, plugins: list[str]) -> None:
+    """Say which plugin to install, before anything is built; warn where another version is installed."""
+    for requirement in plugins:
+        name, _, version = requirement.partition("==")
+        command = requirements.pip_install(requirement)
+        installed = requirements.installed_version(name)
+        if installed is None:
+            raise BundleError(f"{folder}: needs the plugin {requirement}: {command}")
+        if installed != version:
+            _log.warning(
+                "pse: %s: made with %s, and %s is installed; if it sounds wrong: %s",
+                *(folder, requirement, installed, command),
+            )
+
+
+def _check_components(folder: Path, config: dict[str, Any]) -> None:
+    """Say why a plugin that is installed does not offer what the bundle was made with."""
+    made_with = {requirement.partition("==")[0]: requirement for requirement in config["plugins"]}
+    for kind in _KINDS:
+        name = str(config["enhancer"][kind])
+        requirement = made_with.get(name.partition("/")[0])
+        if requirement is None:
+            continue  # a built-in one
         try:
-            importlib.metadata.version(requirement.split("==")[0])
-        except importlib.metadata.PackageNotFoundError as error:
+            host.get_host().find(kind, name)
+        except ComponentError as error:
+            absent = host.get_host().why_absent(name.partition("/")[0])
             raise BundleError(
-                f"{folder}: needs the plugin {requirement}: pip install {requirement}"
+                f"{folder}: needs the {kind} {name!r} of {requirement}, and what is installed does not offer it"
+                f"{f' ({absent})' if absent else ''}: {requirements.pip_install(requirement)}"
             ) from error
 
 

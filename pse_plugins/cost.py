@@ -98,7 +98,7 @@ def _plain_kernels() -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of the switch itself, about GPUs that are not there
+            warnings.simplefilter("ignore", UserWarning)  # the switch warns of GPUs that are not there
             with torch.backends.mkldnn.flags(enabled=False):
                 yield
     finally:

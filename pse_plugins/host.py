@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+import sys
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pluggy
 
-from .api import API_VERSION, KINDS, Component, HookSpecs
+from . import plugin_loading, plugin_sources
+from .api import KINDS, Component, HookSpecs
 from .errors import ComponentError, PseError, nearest
-
-GROUP = "pse_plugins"
-"""Entry-point group in which a distribution names its plugin module."""
+from .plugin_loading import output_to_stderr
+from .plugin_sources import Caution, Failure, LeftOut, Remark, Source, UnfitPlugin, normalise
 
 ROOMS = tuple(
     f"pse_plugins.{room}"
@@ -27,19 +27,6 @@ ROOMS = tuple(
 """The built-in plugin modules: named, never imported by name."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that was skipped: who, why, and what to do about it."""
-
-    provider: str
-    version: str
-    reason: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"skipped plugin {self.provider} {self.version}: {self.reason} (fix: {self.remedy})"
 
 
 class Host:
@@ -56,19 +43,31 @@ class Host:
     ----------
     failures : list of Failure
         The plugins that were skipped.
+    remarks : list of Remark
+        What else is worth mending, and (`LeftOut`) the plugins that ``PSE_PLUGINS`` or ``PSE_BLOCK`` keeps out.
+
+    Raises
+    ------
+    ComponentError
+        If ``strict`` and a plugin is broken.
     """
 
     def __init__(self, discover: bool = True, strict: bool = False) -> None:
         self.strict = strict
         self.failures: list[Failure] = []
+        self.remarks: list[Remark] = []
         self._manager = pluggy.PluginManager("pse")
         self._manager.add_hookspecs(HookSpecs)
         self._offers: dict[str, list[Component]] = {kind: [] for kind in KINDS}
-        own = importlib.metadata.version("pse-plugins") if _installed("pse-plugins") else ""
-        for room in ROOMS:
-            self._add("pse-plugins", own, room, functools.partial(importlib.import_module, room))
-        for distribution, entry in _entry_points() if discover else ():
-            self._add(distribution.name, distribution.version, entry.name, entry.load)
+        self._sources: dict[str, Source] = {}
+        sources = plugin_sources.built_in(ROOMS)
+        if discover:
+            third_parties, remarks = plugin_sources.wanted(plugin_sources.installed())
+            sources += third_parties
+            self._remark(remarks)
+        with output_to_stderr():
+            for source in sources:
+                self._add(source)
 
     def components(self, kind: str) -> list[Component]:
         """List what is on offer of one kind, by name.
@@ -91,18 +90,25 @@ class Host:
             If nobody offers it, or if two plugins do and the short name does not say which.
         """
         offers = self.components(kind)
-        provider, _, short = str(name).rpartition("/")
-        found = [c for c in offers if c.name == short and provider in ("", c.provider.split(" ")[0])]
+        given, _, short = str(name).rpartition("/")
+        found = [c for c in offers if c.name == short and normalise(given) in ("", _distribution(c))]
         if len(found) == 1:
             return found[0]
         if found:
             full = "; ".join(f"{c.provider.split(' ')[0]}/{c.name} ({c.provider})" for c in found)
             raise ComponentError(f"{kind} {name!r} is offered by {len(found)} plugins; name one of: {full}")
         names = [c.name for c in offers]
-        skipped = "".join(f"; {failure}" for failure in self.failures)
+        absent = "".join(f"; {failure}" for failure in self.failures)
+        left_out = ", ".join(r.provider for r in self.remarks if isinstance(r, LeftOut))
+        absent += f"; left out by PSE_PLUGINS or PSE_BLOCK: {left_out}" if left_out else ""
         raise ComponentError(
-            f"no {kind} {name!r}{nearest(short, names)}; available: {', '.join(names)}{skipped}"
+            f"no {kind} {name!r}{nearest(short, names)}; available: {', '.join(names)}{absent}"
         )
+
+    def why_absent(self, distribution: str) -> Remark | None:
+        """Say why an installed plugin's components are not on offer; None if nothing keeps them away."""
+        reasons = [*self.failures, *(remark for remark in self.remarks if isinstance(remark, LeftOut))]
+        return next((r for r in reasons if normalise(r.provider) == normalise(distribution)), None)
 
     def load(self, component: Component) -> Callable[..., Any]:
         """Import a component's factory.
@@ -116,87 +122,59 @@ class Host:
             return component.factory
         module, _, attribute = component.factory.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except PseError:
+            with output_to_stderr():
+                return getattr(importlib.import_module(module), attribute)
+        except (PseError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
+            source = self._sources.get(component.provider)
+            fix = plugin_loading.remedy(source, error) if source else "reinstall or remove that package"
             raise ComponentError(
-                f"{component.name!r} of {component.provider} cannot be imported: {_reason(error)}; "
-                f"reinstall or remove that package"
+                f"{component.name!r} of {component.provider} cannot be imported: "
+                f"{plugin_sources.reason_of(error)} (fix: {fix})"
             ) from error
 
-    def _add(self, provider: str, version: str, key: str, load: Callable[[], Any]) -> None:
-        """Load one plugin whole, or record why not; nothing of a broken one stays."""
-        name = f"{provider}:{key}"
+    def _remark(self, remarks: Sequence[Remark]) -> None:
+        self.remarks += remarks
+        for remark in remarks:
+            if isinstance(remark, Caution):
+                _log.warning("pse: %s", remark)
+
+    def _add(self, source: Source) -> None:
+        """Load one plugin whole, or record why not."""
+        began, had_torch = time.perf_counter(), "torch" in sys.modules
         try:
-            plugin = load()
-            if not inspect.ismodule(plugin):
-                raise TypeError(f"entry point {key!r} must name a module, not {type(plugin).__name__}")
-            self._manager.register(plugin, name)
-            self._check_hooks(plugin)
-            offers = {kind: self._collect(plugin, hook, provider, version) for kind, hook in KINDS.items()}
-        except Exception as error:
+            offers = plugin_loading.collect(self._manager, source)
+            self._check_new(offers)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: no plugin ends the tool
+            failure = plugin_loading.failure(source, error)
             if self.strict:
-                raise
-            if self._manager.has_plugin(name):
-                self._manager.unregister(name=name)
-            remedy = (
-                f"pip install -U {provider}, pip uninstall {provider}, or set PSE_PLUGINS= for built-ins only"
-            )
-            self.failures.append(Failure(provider, version, _reason(error), remedy))
-            _log.warning("pse: %s", self.failures[-1])
+                raise ComponentError(str(failure)) from error
+            self.failures.append(failure)
+            _log.warning("pse: %s", failure)
             return
+        imported_torch = not had_torch and "torch" in sys.modules
+        seconds = time.perf_counter() - began
+        self._remark(plugin_loading.remarks(source, offers, seconds, imported_torch))
         for kind, components in offers.items():
             self._offers[kind].extend(components)
+            self._sources.update((component.provider, source) for component in components)
 
-    def _check_hooks(self, plugin: Any) -> None:
-        """Refuse a hook that does not exist: most likely a misspelt one."""
-        for caller in self._manager.get_hookcallers(plugin) or []:
-            if not caller.has_spec():
-                hooks = ", ".join(KINDS.values())
-                raise ValueError(
-                    f"no hook {caller.name!r}{nearest(caller.name, KINDS.values())}; hooks: {hooks}"
-                )
-
-    def _collect(self, plugin: Any, hook: str, provider: str, version: str) -> list[Component]:
-        """Run one plugin's hook to its end and check each record."""
-        function = getattr(plugin, hook, None)
-        records = list(function() or ()) if function else []
-        for record in records:
-            if not isinstance(record, Component):
-                raise TypeError(f"{hook} yields Component records, not {type(record).__name__}")
-            if record.api[0] != API_VERSION[0]:
-                raise ValueError(f"{record.name!r} is written for api {record.api}, this is {API_VERSION}")
-            if record.api > API_VERSION:
-                _log.warning("pse: %s %s is written for the newer api %s", provider, record.name, record.api)
-        names = [record.name for record in records]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{hook} offers one name twice: {', '.join(names)}")
-        return [replace(record, provider=f"{provider} {version}".strip()) for record in records]
+    def _check_new(self, offers: dict[str, list[Component]]) -> None:
+        """Refuse a name that the same distribution offers by another entry point: nothing could tell them apart."""
+        for kind, components in offers.items():
+            taken = {(c.name, c.provider) for c in self._offers[kind]}
+            for component in components:
+                if (component.name, component.provider) in taken:
+                    raise UnfitPlugin(
+                        f"another of its entry points offers a {kind} {component.name!r} already"
+                    )
 
 
-def _reason(error: BaseException) -> str:
-    """Say an error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _installed(distribution: str) -> bool:
-    """Tell whether a distribution's metadata can be found."""
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _entry_points() -> Iterator[tuple[Any, importlib.metadata.EntryPoint]]:
-    """Give third parties' entry points with their distributions, sorted; ``PSE_PLUGINS=a,b`` restricts them."""
-    wanted = os.environ.get("PSE_PLUGINS")
-    allowed = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
-    entries: Iterable[importlib.metadata.EntryPoint] = importlib.metadata.entry_points(group=GROUP)
-    for entry in sorted(entries, key=lambda e: (e.dist.name if e.dist else "", e.name)):
-        if entry.dist is not None and (allowed is None or entry.dist.name in allowed):
-            yield entry.dist, entry
+def _distribution(component: Component) -> str:
+    return normalise(component.provider.split(" ")[0])
 
 
 @functools.cache
@@ -251,7 +229,10 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
     ComponentError
         With the nearest match and the accepted signature, if an option is unknown or missing.
     """
-    signature = inspect.signature(factory)
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # a C function that does not tell
+        return
     accepted = f"takes {signature.replace(return_annotation=inspect.Signature.empty)}"
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     for option in options:

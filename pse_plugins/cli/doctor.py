@@ -63,7 +63,8 @@ class Finding(NamedTuple):
 
 def command() -> int:
     """Check versions, torchaudio, extras, devices, sound libraries and plugins; say how to mend what is broken."""
-    findings = [*_packages(), *_sound(), *_torchaudio(), *_devices(), *_extras(), *_plugins(), *_model()]
+    plugins = list(_plugins())  # before torch is imported: a plugin that does it is remarked on
+    findings = [*_packages(), *_sound(), *_torchaudio(), *_devices(), *_extras(), *plugins, *_model()]
     for finding in findings:
         typer.echo(f"{finding.state}  {finding.what:<22} {finding.detail}")
     broken = [f.what for f in findings if f.state == "!!" and f.essential]
@@ -147,18 +148,18 @@ def _extras() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    """Count what is on offer, and name the plugins that were skipped."""
+    """Count what is on offer, and name what is worth mending and the plugins that were skipped."""
     from ..api import KINDS
-    from ..host import get_host
+    from .plugins import quiet_host
 
-    host = get_host()
+    host = quiet_host()
     providers = {c.provider for kind in KINDS for c in host.components(kind)}
     count = sum(len(host.components(kind)) for kind in KINDS)
     yield Finding("ok", "components", f"{count} of {', '.join(sorted(providers))}")
-    for failure in host.failures:
-        yield Finding(
-            "!!", f"plugin {failure.provider}", f"{failure.version}: {failure.reason}; {failure.remedy}"
-        )
+    for state, notices in (("--", host.remarks), ("!!", host.failures)):
+        for notice in notices:
+            said = ": ".join(filter(None, (notice.version, notice.reason)))
+            yield Finding(state, f"plugin {notice.provider}", f"{said}; {notice.remedy}")
 
 
 def _model() -> Iterator[Finding]:

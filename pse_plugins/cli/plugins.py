@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from ..host import Host
+    from ..plugin_sources import Remark
 
 
 def command(
@@ -23,21 +26,38 @@ def command(
         bool, typer.Option("--requirements", help="The packages that offer them, as pip takes them.")
     ] = False,
 ) -> None:
-    """List speaker encoders, conditioners, backbones, losses, metrics and recognisers; skipped plugins come last."""
-    from ..host import get_host
+    """List speaker encoders, conditioners, backbones, losses, metrics and recognisers; skipped plugins come last.
 
-    host = get_host()
+    Settings: PSE_PLUGINS=a,b loads only these packages' plugins (empty: none),
+    PSE_BLOCK=a,b leaves these out, PSE_STRICT=1 makes a broken one an error.
+    """
+    host = quiet_host()
     if requirements:
-        typer.echo("\n".join(_requirements(host)))
+        from ..requirements import in_use
+
+        typer.echo("\n".join(in_use()))
         return
     rows = _rows(host, kind)
-    failures = [vars(failure) for failure in host.failures]
     if as_json:
-        typer.echo(json.dumps({"components": rows, "failures": failures}, indent=2))
+        listing = {"components": rows, "failures": _plain(host.failures), "remarks": _plain(host.remarks)}
+        typer.echo(json.dumps(listing, indent=2))
         return
     _show(rows, everything)
-    for failure in host.failures:
-        typer.echo(str(failure))
+    for notice in (*host.remarks, *host.failures):
+        typer.echo(str(notice))
+
+
+def quiet_host() -> Host:
+    """Give the host, without the log of what was skipped: the caller shows it."""
+    from ..host import get_host
+
+    log = logging.getLogger("pse_plugins")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return get_host()
+    finally:
+        log.setLevel(level)
 
 
 def _rows(host: Host, kind: str | None) -> list[dict[str, Any]]:
@@ -50,9 +70,7 @@ def _rows(host: Host, kind: str | None) -> list[dict[str, Any]]:
             "name": c.name,
             "provider": c.provider,
             "summary": c.summary,
-            "factory": c.factory
-            if isinstance(c.factory, str)
-            else f"{c.factory.__module__}:{c.factory.__qualname__}",
+            "factory": _code(c.factory),
             "api": list(c.api),
         }
         for each in ([kind] if kind else KINDS)
@@ -60,9 +78,16 @@ def _rows(host: Host, kind: str | None) -> list[dict[str, Any]]:
     ]
 
 
-def _requirements(host: Host) -> list[str]:
-    """List providers as ``name==version``."""
-    return sorted({row["provider"].replace(" ", "==") for row in _rows(host, None)})
+def _plain(notices: Iterable[Remark]) -> list[dict[str, str]]:
+    return [vars(notice) for notice in notices]
+
+
+def _code(factory: Any) -> str:
+    """Say where a factory is in the code; one that has no name, such as a partial, as it prints itself."""
+    if isinstance(factory, str):
+        return factory
+    name = getattr(factory, "__qualname__", None)
+    return f"{factory.__module__}:{name}" if name else repr(factory)
 
 
 def _show(rows: list[dict[str, Any]], everything: bool) -> None:

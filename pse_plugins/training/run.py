@@ -17,8 +17,7 @@ import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
 
-from .. import __version__, host
-from ..api import KINDS
+from .. import __version__, requirements
 from ..contracts import Conditioner
 from ..data import RecipeData
 from ..data.manifest import digest
@@ -50,6 +49,7 @@ USED = (
     *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
     *("max_grad_norm", "grad_accumulation_factor", "precision", "eval_precision", "ckpt_interval_minutes"),
     *("ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
+    requirements.KEY,
 )
 """The keys of a recipe that training reads."""
 
@@ -132,6 +132,7 @@ def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     run_opts = options.as_dict()
     ddp_init_group(options)
     text = resolve_recipe(recipe, overrides, USED)
+    requirements.check_recipe(text)
     settings = build_recipe(text)
     for key in ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class"):
         if key not in settings:
@@ -167,9 +168,10 @@ def _data(make: Callable[[], RecipeData]) -> RecipeData:
     """Make the sets, the main process first: it writes the manifests that the others read."""
     if not if_main_process():
         ddp_barrier()
-        return make()
     data = make()
-    ddp_barrier()
+    if if_main_process():
+        ddp_barrier()
+    data.train.voices = data.valid.voices = "right"  # other people's clips are for the test
     return data
 
 
@@ -217,6 +219,8 @@ def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> Cue
         return None
     views = {m.view for m in enhancer.modules() if isinstance(m, Conditioner)}
     tokens = bool(views - {"vector", "utterances"})
+    for part in (data.train, data.valid):
+        part.voices = "none" if part.augmentation is None else "right"
     return CueBank(encoder, [data.train.speech, data.valid.speech], tokens)
 
 
@@ -258,8 +262,7 @@ def _record(
         "settings": plain,
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
-    providers = {c.provider.replace(" ", "==") for kind in KINDS for c in host.get_host().components(kind)}
-    (output / "plugins.txt").write_text("\n".join(sorted(providers)) + "\n", "utf-8")
+    (output / "plugins.txt").write_text("\n".join(requirements.in_use()) + "\n", "utf-8")
 
 
 def _save_bundle(enhancer: Enhancer, settings: dict[str, Any], output: Path, meta: dict[str, Any]) -> None:

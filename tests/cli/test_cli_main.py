@@ -185,6 +185,7 @@ class BrokenHost:
         from pse_plugins.host import Failure
 
         self.failures = [Failure("pse-broken", "0.3", "ImportError: no luck", "pip uninstall pse-broken")]
+        self.remarks = []
         self.good = Component("moe", "pse_moe:Moe", "experts", provider="pse-moe 0.1")
 
     def components(self, kind):

@@ -1,0 +1,143 @@
+"""Plugin distributions as pip writes them: which are in use, which a recipe or a bundle needs, which are missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import yaml
+
+from . import host
+from .api import KINDS
+from .errors import ConfigError
+from .plugin_sources import OWN, normalise, own_version
+
+KEY = "requires_plugins"
+"""A recipe's key for the plugins that it needs: ``requires_plugins: [pse-moe>=0.1]``."""
+
+
+class Need(NamedTuple):
+    """A requirement that is not met.
+
+    Attributes
+    ----------
+    why : str
+        ``"pse-moe>=0.1 (not installed)"``.
+    install : str
+        What to give to ``pip install``, ``"pse-moe>=0.1"``; empty where another version would not help.
+    """
+
+    why: str
+    install: str
+
+
+def of_provider(provider: str) -> str:
+    """Write a component's provider as pip takes it.
+
+    Examples
+    --------
+    >>> of_provider("pse-gain 0.2")
+    'pse-gain==0.2'
+    """
+    return provider.replace(" ", "==")
+
+
+def in_use() -> list[str]:
+    """List the distributions whose components are on offer, this one's among them.
+
+    Returns
+    -------
+    list of str
+        ``["pse-gain==0.2", "pse-plugins==0.1.0"]``, sorted.
+    """
+    offers = host.get_host()
+    return sorted({of_provider(c.provider) for kind in KINDS for c in offers.components(kind)})
+
+
+def installed_version(distribution: str) -> str | None:
+    """Give the version of a distribution, of this one too where it runs from a checkout; None if there is none."""
+    if normalise(distribution) == OWN:
+        return own_version()
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def check_recipe(text: str) -> None:
+    """Check what a recipe says under ``requires_plugins``; nothing that the recipe describes is built.
+
+    Parameters
+    ----------
+    text : str
+        The recipe, HyperPyYAML.
+
+    Raises
+    ------
+    ConfigError
+        If an entry is malformed, or a plugin is missing, too old or too new, or does not load: one line that
+        names all of them and the command that installs them.
+    """
+    needs = unmet(_stated(text))
+    if needs:
+        command = pip_install(*(need.install for need in needs if need.install))
+        why = "; ".join(need.why for need in needs)
+        raise ConfigError(f"{KEY}: " + ": ".join(filter(None, (why, command))))
+
+
+def unmet(requirements: Iterable[str]) -> list[Need]:
+    """Find which requirements are not met by what is installed and loads.
+
+    Raises
+    ------
+    ConfigError
+        If one is not written as pip takes it.
+    """
+    return [need for need in map(_need, requirements) if need is not None]
+
+
+def pip_install(*requirements: str) -> str:
+    """Write the command that installs requirements; empty for none.
+
+    Examples
+    --------
+    >>> pip_install("pse-gain==0.2", "pse-moe>=0.1")
+    'pip install pse-gain==0.2 "pse-moe>=0.1"'
+    """
+    quoted = [f'"{text}"' if set(text) & set("<>;!~ []*") else text for text in requirements]
+    return " ".join(["pip install", *quoted]) if quoted else ""
+
+
+def _stated(text: str) -> list[str]:
+    """Read the recipe's key without building what its other keys describe."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    pairs: Any = root.value if isinstance(root, yaml.MappingNode) else []
+    node = next((value for key, value in pairs if key.value == KEY), None)
+    if node is None or node.tag == "tag:yaml.org,2002:null":
+        return []
+    if not isinstance(node, yaml.SequenceNode) or not all(isinstance(n, yaml.ScalarNode) for n in node.value):
+        raise ConfigError(f"{KEY} is not a list of requirements; write it as [pse-moe>=0.1]")
+    return [str(entry.value) for entry in node.value]
+
+
+def _need(text: str) -> Need | None:
+    """Say what is wrong with one requirement, if anything is."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement as error:
+        raise ConfigError(
+            f"{KEY}: {text!r} is not a requirement as pip takes it, such as pse-moe>=0.1 "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return None
+    version = installed_version(wanted.name)
+    if version is None:
+        return Need(f"{text} (not installed)", text)
+    if not wanted.specifier.contains(version, prereleases=True):
+        return Need(f"{text} ({version} is installed)", text)
+    absent = host.get_host().why_absent(wanted.name)
+    return Need(f"{text} (installed, but {absent})", "") if absent else None
