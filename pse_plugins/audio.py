@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import soundfile
 import soxr
 
 from .errors import AudioError
+
+UNREADABLE = (soundfile.SoundFileError, RuntimeError, OSError, TypeError)
+"""What soundfile raises; a TypeError is its way to say that a file without header, ``.raw``, states no rate."""
 
 
 def read(
@@ -42,7 +46,7 @@ def read(
         raise AudioError(f"{path}: no such file; check the path")
     try:
         samples, own = soundfile.read(path, frames=frames, start=start, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise AudioError(f"{path}: not readable as audio ({error}); convert it to WAV or FLAC") from error
     mono = check(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0], str(path))
     return (mono, own) if rate is None else (resample(mono, own, rate), rate)
@@ -56,6 +60,8 @@ def check(samples: np.ndarray, what: str) -> np.ndarray:
     AudioError
         If they are not one channel, empty, or not all finite.
     """
+    if np.asarray(samples).dtype.kind in "iub":
+        raise AudioError(f"{what}: holds whole numbers; divide by full scale (32768 for 16 bits) to get -1 to 1")
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if samples.ndim != 1:
         raise AudioError(
@@ -76,6 +82,10 @@ def resample(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
     AudioError
         If a rate is not positive.
     """
-    if rate <= 0 or to <= 0:
-        raise AudioError(f"a sample rate must be positive, got {rate} Hz and {to} Hz")
+    if not all(isinstance(r, Real) and r > 0 for r in (rate, to)):
+        raise AudioError(f"a sample rate must be a positive number of Hz, got {_shown(rate)} and {_shown(to)}")
     return samples if rate == to else np.asarray(soxr.resample(samples, rate, to), dtype=np.float32)
+
+
+def _shown(rate: object) -> str:
+    return f"{rate}" if isinstance(rate, Real) else type(rate).__name__

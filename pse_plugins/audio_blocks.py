@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from .audio import UNREADABLE
 from .errors import AudioError
 
 _FAMILIES = {
@@ -109,7 +110,7 @@ class BlockReader:
             raise AudioError(f"{self.path}: no such file; check the path")
         try:
             self._file = soundfile.SoundFile(self.path)
-        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+        except UNREADABLE as error:
             raise AudioError(
                 f"{self.path}: not readable as audio ({error}); convert it to WAV or FLAC"
             ) from error

@@ -195,7 +195,7 @@ class Enhancer(nn.Module):
 
         Parameters
         ----------
-        clips : sequence of ndarray
+        clips : sequence of ndarray, or ndarray
             Each ``[S]``, of nobody but the target speaker.
         rate : int
             In Hz.
@@ -211,7 +211,8 @@ class Enhancer(nn.Module):
             If there is no clip, or one is empty, silent, not finite or far too short.
         """
         encoder = self._encoder()
-        if not clips:
+        clips = [clips] if isinstance(clips, np.ndarray) and clips.ndim == 1 else clips
+        if len(clips) == 0:
             raise AudioError("no enrolment clip; give 1 to 5 clips of the target speaker's voice")
         checked = [audio.check(clip, f"enrolment clip {i + 1}") for i, clip in enumerate(clips)]
         notes = [f"clip {i + 1}: {note}" for i, clip in enumerate(checked) for note in assess(clip, rate)]

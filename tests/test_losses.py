@@ -7,7 +7,7 @@ import torch
 from pse_plugins import build
 from pse_plugins.errors import ConfigError
 
-NAMES = ["si-sdr", "compressed-spectral", "si-sdr-compressed"]
+NAMES = ["si-sdr", "snr", "compressed-spectral", "si-sdr-compressed"]
 
 
 def pair(batch=3, samples=4000, seed=0):
@@ -120,6 +120,7 @@ def test_a_worse_estimate_costs_more():
     ("name", "options"),
     [
         ("si-sdr", {"limit_db": 0}),
+        ("snr", {"floor_db": 1}),
         ("compressed-spectral", {"power": 0}),
         ("si-sdr-compressed", {"weight": -1}),
     ],
@@ -127,3 +128,11 @@ def test_a_worse_estimate_costs_more():
 def test_options_out_of_range_are_refused(name, options):
     with pytest.raises(ConfigError, match=name):
         build("loss", name, **options)
+
+
+def test_snr_wants_the_level_too_and_si_sdr_does_not():
+    target = torch.randn(1, 4000)
+    for name, wants in (("snr", True), ("si-sdr", False)):
+        loss = build("loss", name)
+        quiet, right = (float(loss(gain * target, target, torch.tensor([4000]))) for gain in (0.5, 1.0))
+        assert (quiet > right + 3) == wants

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _COMPARED = 60  # seconds of a file that are compared with the offline result
 _FULL_SCALE = 32768.0
+_RATES = (4000, 384000)
+_HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
 
 
 def command(
@@ -62,9 +64,10 @@ def _check_options(file: Path | None, rate: int | None, block: int | None, out: 
     """Refuse what cannot be meant, before the model is loaded."""
     from ..errors import ConfigError
 
-    for name, value in (("--rate", rate), ("--block", block)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} must be at least 1, got {value}")
+    if block is not None and block < 1:
+        raise ConfigError(f"--block must be at least 1, got {block}")
+    if rate is not None and not _RATES[0] <= rate <= _RATES[1]:
+        raise ConfigError(f"--rate is in Hz, from {_RATES[0]} to {_RATES[1]}, got {rate}")
     if file is not None and rate is not None:
         raise ConfigError(f"--rate is for raw PCM on stdin; {file} states its own; leave --rate out")
     if file is None and out is not None:
@@ -79,9 +82,15 @@ def _stream_pipe(stream: BlockProcessor, block: int, source: BinaryIO, sink: Bin
     """Stream until the input ends or the reader of the output goes away."""
     import numpy as np
 
+    from ..errors import AudioError
+
     clipped = taken = 0
     try:
         while data := source.read(2 * block):
+            if taken == 0 and data.startswith(_HEADERS):
+                raise AudioError(
+                    "stdin is an audio file, not raw PCM; name the file instead: pse stream FILE --enrol ..."
+                )
             if len(data) % 2:
                 remark("the input ends within a sample: its last byte is left out")
                 data = data[:-1]
@@ -130,7 +139,9 @@ def _stream_file(
     )
     typer.echo(f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out")
     typer.echo(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
-    if channels == 1:
+    if channels > 1 or rate != enhancer.sample_rate:
+        typer.echo(f"stream vs offline    compared for one channel at {enhancer.sample_rate} Hz only")
+    else:
         samples, _ = read(file, frames=compared)
         offline = enhancer.enhance(samples, rate, profile, whole=True)[: max(1, len(seen.beginning) - rate)]
         difference = abs(offline - seen.beginning[: len(offline)]).max()

@@ -15,6 +15,7 @@ def pse_losses() -> Iterable[Component]:
     yield Component(
         "si-sdr", f"{_HERE}.si_sdr:SiSdr", "negative scale-invariant signal-to-distortion ratio, dB"
     )
+    yield Component("snr", f"{_HERE}.si_sdr:Snr", "negative signal-to-noise ratio: keeps the level, dB")
     yield Component(
         "compressed-spectral",
         f"{_HERE}.compressed_spectral:CompressedSpectral",
