@@ -61,7 +61,9 @@ def check(samples: np.ndarray, what: str) -> np.ndarray:
         If they are not one channel, empty, or not all finite.
     """
     if np.asarray(samples).dtype.kind in "iub":
-        raise AudioError(f"{what}: holds whole numbers; divide by full scale (32768 for 16 bits) to get -1 to 1")
+        raise AudioError(
+            f"{what}: holds whole numbers; divide by full scale (32768 for 16 bits) to get -1 to 1"
+        )
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if samples.ndim != 1:
         raise AudioError(
@@ -83,7 +85,9 @@ def resample(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
         If a rate is not positive.
     """
     if not all(isinstance(r, Real) and r > 0 for r in (rate, to)):
-        raise AudioError(f"a sample rate must be a positive number of Hz, got {_shown(rate)} and {_shown(to)}")
+        raise AudioError(
+            f"a sample rate must be a positive number of Hz, got {_shown(rate)} and {_shown(to)}"
+        )
     return samples if rate == to else np.asarray(soxr.resample(samples, rate, to), dtype=np.float32)
 
 

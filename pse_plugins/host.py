@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import logging
 import os
 import sys
@@ -19,6 +18,7 @@ from .api import KINDS, Component, HookSpecs
 from .errors import ComponentError, PseError, nearest
 from .plugin_loading import output_to_stderr
 from .plugin_sources import Caution, Failure, LeftOut, Remark, Source, UnfitPlugin, normalise
+from .signatures import check_options
 
 ROOMS = tuple(
     f"pse_plugins.{room}"
@@ -219,28 +219,3 @@ def load(kind: str, name: str) -> tuple[Callable[..., Any], Component]:
     """Find and import a component's factory; errors as `build`."""
     component = get_host().find(kind, name)
     return get_host().load(component), component
-
-
-def check_options(factory: Callable[..., Any], options: dict[str, Any], what: str) -> None:
-    """Check keyword options against a factory's signature.
-
-    Raises
-    ------
-    ComponentError
-        With the nearest match and the accepted signature, if an option is unknown or missing.
-    """
-    try:
-        signature = inspect.signature(factory)
-    except ValueError:  # a C function that does not tell
-        return
-    accepted = f"takes {signature.replace(return_annotation=inspect.Signature.empty)}"
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    for option in options:
-        if option not in signature.parameters and not takes_any:
-            raise ComponentError(
-                f"{what}: no option {option!r}{nearest(option, signature.parameters)}; {accepted}"
-            )
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        raise ComponentError(f"{what}: {error}; {accepted}") from error

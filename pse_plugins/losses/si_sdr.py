@@ -38,7 +38,9 @@ class SiSdr:
 
     def __init__(self, limit_db: float = 30.0, floor_db: float = -60.0) -> None:
         if limit_db <= 0 or floor_db >= 0:
-            raise ConfigError(f"{self.name}: needs limit_db > 0 and floor_db < 0, got {limit_db} and {floor_db}")
+            raise ConfigError(
+                f"{self.name}: needs limit_db > 0 and floor_db < 0, got {limit_db} and {floor_db}"
+            )
         self.limit, self.floor = 10 ** (-limit_db / 10), 10 ** (floor_db / 10)
 
     def __call__(self, estimate: Tensor, target: Tensor, lengths: Tensor) -> Tensor:

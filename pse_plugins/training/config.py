@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from hyperpyyaml import load_hyperpyyaml, resolve_references
 
 from ..errors import ConfigError, PseError, nearest
 from . import recipe_text
+
+logger = logging.getLogger(__name__)
 
 _REF = re.compile(r"!(?:ref|applyref|copy)[^\n]*")
 _NAME = re.compile(r"<([^<>.\[\]]+)[^<>]*>")
@@ -64,6 +67,8 @@ def resolve_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: I
             )
     for key, value in given.items():
         if f"{key}_options" in before and value != before[key]:
+            if before[f"{key}_options"]:
+                logger.warning("%s_options of %s are for %s: left out", key, path.name, before[key])
             source = recipe_text.replace(source, f"{key}_options", "{}")
     text = _resolve(path, source, given)
     _check_used(path, source, before, used)
@@ -119,9 +124,13 @@ def _mapping(overrides: str | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(overrides, Mapping):
         return dict(overrides)
     try:
-        return dict(_PlainLoader.load(overrides) or {})
+        given = dict(_GivenLoader.load(overrides) or {})
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ConfigError(f"the settings on the command line are not YAML: {_one_line(error)}") from error
+    for key, value in given.items():
+        if key.endswith("_options") and not isinstance(value, dict):
+            raise ConfigError(f"--{key} is a mapping, such as '{{hidden: 64}}', not {value!r}")
+    return given
 
 
 def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,9 +138,14 @@ def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if value == "None" else value for key, value in given.items()}
 
 
+def plain_recipe(text: str) -> dict[str, Any]:
+    """Read a recipe's values without building anything; what is to be built shows its arguments."""
+    return dict(_PlainLoader.load(text) or {})
+
+
 def _plain_mapping(path: Path, text: str) -> dict[str, Any]:
     try:
-        return dict(_PlainLoader.load(text) or {})
+        return plain_recipe(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
 
@@ -158,6 +172,19 @@ class _PlainLoader(yaml.SafeLoader):
         return yaml.load(text, Loader=cls)
 
 
+class _GivenLoader(_PlainLoader):
+    """Reads settings of the command line: fragments may be included, other tags would be lost."""
+
+
+def _given(loader: _GivenLoader, suffix: str, node: yaml.Node) -> Any:
+    kind, _, name = suffix.partition(":")
+    if kind != "include":
+        raise ConfigError(f"!{suffix}: nothing can be built on the command line; write it into the recipe")
+    if not Path(name).is_file():
+        raise ConfigError(f"!include:{name}: no such file; the path is relative to where you are")
+    return _PlainLoader.load(Path(name).read_text("utf-8"))
+
+
 def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
@@ -167,3 +194,4 @@ def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 _PlainLoader.add_multi_constructor("!", _plain)
+_GivenLoader.add_multi_constructor("!", _given)

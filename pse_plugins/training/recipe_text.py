@@ -35,7 +35,10 @@ def inline(path: Path) -> str:
     def fragment(found: re.Match[str]) -> str:
         file = path.parent / found[2]
         if not file.is_file():
-            raise ConfigError(f"{path.name}: {found[1]} includes {found[2]}, and there is no {file}")
+            raise ConfigError(
+                f"{path.name}: {found[1]} includes {found[2]}, and there is no {file.resolve()}; "
+                "keep a copy of a recipe beside it, or write the path in full"
+            )
         return f"{found[1]}:\n{textwrap.indent(file.read_text('utf-8'), '    ')}"
 
     return _INCLUDE.sub(fragment, path.read_text("utf-8"))

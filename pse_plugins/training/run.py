@@ -23,10 +23,10 @@ from ..data import RecipeData
 from ..data.manifest import digest
 from ..enhancer import DEFAULTS, Enhancer, build_enhancer
 from ..errors import ConfigError
-from . import recipe_text
+from . import checks, recipe_text
 from .brain import PSEBrain
 from .checkpoints import AtomicCheckpointer, load_best
-from .config import build_recipe, resolve_recipe
+from .config import build_recipe, plain_recipe, resolve_recipe
 from .cues import CueBank
 from .schedule import Budget, Schedule
 
@@ -133,13 +133,9 @@ def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     ddp_init_group(options)
     text = resolve_recipe(recipe, overrides, USED)
     requirements.check_recipe(text)
+    checks.check_plain(Path(recipe).name, plain_recipe(text))
     settings = build_recipe(text)
-    for key in ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class"):
-        if key not in settings:
-            raise ConfigError(f"{recipe}: lacks the key {key!r}; see the recipes' YAML for an example")
-    for key, least in (("number_of_epochs", 1), ("batch_size", 1), ("seed", 0)):
-        if not isinstance(settings[key], int) or settings[key] < least:
-            raise ConfigError(f"{key} must be a whole number of at least {least}, got {settings[key]!r}")
+    checks.check_built(settings)
     return recipe_text.keep(text, USED), {"run_opts": options, **run_opts}, settings
 
 
@@ -156,6 +152,7 @@ def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:
         raise ConfigError(
             f"{words[-1].partition('error: ')[2] or words[-1]}; see the recipe's README"
         ) from end
+    checks.check_arguments(argv[1:], list(options.as_dict()))
     device = str(options["device"] or "cpu") if "device" in options.overridden_args else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(

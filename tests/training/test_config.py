@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
+import torch
 import yaml
 
 from pse_plugins.data import MixtureDataset
-from pse_plugins.errors import ConfigError
+from pse_plugins.errors import ConfigError, PseError
 from pse_plugins.frontend import Frontend
 from pse_plugins.host import check_options, get_host, load
 from pse_plugins.resources import find_recipe, share
+from pse_plugins.training.checks import check_arguments, check_built, check_plain
 from pse_plugins.training.config import load_recipe
 from pse_plugins.training.schedule import Budget, Schedule
 
@@ -52,6 +55,8 @@ def test_another_strategy_does_not_inherit_the_options_of_the_one_in_the_file(re
     recipe.write_text(text)
     assert load_recipe(recipe, "conditioner: film", used)["conditioner_options"] == {"a": 1, "b": 2}
     assert load_recipe(recipe, "conditioner: add", used)["conditioner_options"] == {}
+    with pytest.raises(ConfigError, match="--conditioner_options is a mapping"):
+        load_recipe(recipe, "conditioner_options: heads", used)
     both = load_recipe(recipe, "{conditioner: add, conditioner_options: {c: 3}}", used)
     assert both == {"conditioner": "add", "conditioner_options": {"c": 3}, "options": {"a": 1}}
 
@@ -66,6 +71,61 @@ def test_fragments_are_included_and_can_be_overridden(recipe):
         load_recipe(recipe, "", USED)
 
 
+def test_a_fragment_can_be_included_on_the_command_line(recipe, monkeypatch):
+    monkeypatch.chdir(recipe.parent)
+    recipe.with_name("film.yaml").write_text("b: 2\n")
+    assert load_recipe(recipe, "options: !include:film.yaml", USED)["options"] == {"a": 1, "b": 2}
+
+
+def test_a_setting_without_a_value_is_refused_and_a_flag_is_not():
+    check_arguments(["--noprogressbar", "--lr", "-1", "--a=b", "--conditioner", "null"], ["noprogressbar"])
+    for argv in (["--lr", "1", "--conditioner"], ["--conditioner", "--lr", "1"]):
+        with pytest.raises(ConfigError, match="--conditioner needs a value"):
+            check_arguments(argv, ["noprogressbar"])
+
+
+PLAIN = dict.fromkeys(("data", "opt_class", "output_folder")) | {
+    "seed": 0,
+    "number_of_epochs": 1,
+    "batch_size": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"seed": "abc"}, "seed must be a whole number"),
+        ({"batch_size": True}, "batch_size must be a whole number of at least 1"),
+        ({"threads": 0}, "threads"),
+        ({"max_minutes": -1}, "max_minutes must be above 0"),
+        ({"conditioner_options": "heads"}, "conditioner_options is a mapping"),
+        ({"max_minutes": "long"}, "max_minutes must be above 0"),
+    ],
+)
+def test_numbers_are_checked_before_anything_is_built(wrong, said):
+    check_plain("r.yaml", PLAIN)
+    with pytest.raises(ConfigError, match=said):
+        check_plain("r.yaml", {**PLAIN, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"loss": "mse"}, "no loss 'mse'"),
+        ({"loss_options": {"limit_db": "much"}}, "limit_db must be float"),
+        ({"schedule": {"shape": "cosin"}}, "no shape 'cosin'"),
+        ({"schedule": {"warm": 1}}, "schedule cannot be built"),
+        ({"opt_class": partial(torch.optim.Adam, lr="abc")}, "opt_class cannot be built"),
+        ({"output_folder": "/proc/none"}, "output_folder /proc/none cannot be made"),
+    ],
+)
+def test_what_is_used_late_is_checked_early(wrong, said, tmp_path):
+    right = {"output_folder": str(tmp_path / "x"), "opt_class": torch.optim.Adam}
+    check_built(right)
+    with pytest.raises(PseError, match=said):
+        check_built({**right, **wrong})
+
+
 def test_null_can_be_written_as_python_writes_it(recipe):
     assert load_recipe(recipe, {"conditioner": "None"}, USED)["conditioner"] is None
 
@@ -77,6 +137,8 @@ def test_null_can_be_written_as_python_writes_it(recipe):
         ("filter_args: 3\n", "", "'filter_args' is used by nothing"),
         ("data_folder: !PLACEHOLDER\nx: !ref <data_folder>\n", "", "--data_folder VALUE"),
         ("broken: [\n", "", "r.yaml"),
+        ("", "optimiser: !name:torch.optim.SGD", "nothing can be built on the command line"),
+        ("", "options: !include:none.yaml", "no such file"),
         ("options2: !new:no.such.Thing\ny: !ref <options2>\n", "", "r.yaml"),
     ],
 )
