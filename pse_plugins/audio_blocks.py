@@ -248,7 +248,7 @@ class ResampledStream:
 
     def __init__(self, inner: BlockProcessor, rate: int, inner_rate: int) -> None:
         if rate <= 0 or inner_rate <= 0:
-            raise AudioError(f"a sample rate must be positive, got {rate} Hz and {inner_rate} Hz")
+            raise AudioError(f"a sample rate must be a positive number of Hz, got {rate} Hz and {inner_rate} Hz")
         self._inner = inner
         self._same = rate == inner_rate
         self._down = soxr.ResampleStream(rate, inner_rate, 1)

@@ -142,7 +142,7 @@ def describe(folder: str | Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError(
-            f"{folder}: no bundle there (no {CONFIG}); give the folder that training wrote"
+            f"{folder}: no bundle there (no {CONFIG}); training writes one to its output folder, as bundle/"
         ) from error
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: damaged ({error}); get the bundle again") from error
@@ -170,7 +170,10 @@ def find_model(bundle: str | Path | None = None) -> Path:
     if chosen:
         if not Path(chosen).is_dir():
             raise BundleError(f"{chosen}: no such bundle folder; check --model or PSE_MODEL")
-        return Path(chosen)
+        inside = Path(chosen) / "bundle"  # the folder of a run
+        return (
+            inside if (inside / CONFIG).is_file() and not (Path(chosen) / CONFIG).is_file() else Path(chosen)
+        )
     shipped = share("models") / "default"
     if (shipped / CONFIG).is_file():
         return shipped

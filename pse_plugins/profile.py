@@ -68,8 +68,8 @@ class Profile:
         if fingerprint != self.fingerprint:
             raise BundleError(
                 f"this profile was made with the speaker encoder {self.encoder or 'of another model'} "
-                f"({self.fingerprint}), the model has {encoder or 'another'} ({fingerprint}); "
-                f"enrol again with this model: pse enrol CLIP.wav --model MODEL --out me.profile"
+                f"({self.fingerprint}), the model has {encoder or 'another'}{_but(self.encoder, encoder)} "
+                f"({fingerprint}); enrol again with it: pse enrol CLIP.wav --model MODEL --out me.profile"
             )
 
     def save(self, path: str | Path) -> None:
@@ -172,6 +172,10 @@ def is_profile(path: str | Path) -> bool:
             return _KIND.encode() in file.read(4096)[8:]
     except OSError:
         return False
+
+
+def _but(made: str, wanted: str) -> str:
+    return " with other weights or options" if made and made == wanted else ""
 
 
 def assess(clip: np.ndarray, rate: int) -> list[str]:

@@ -183,9 +183,9 @@ def test_check_refuses_what_no_model_could_use(samples):
 
 
 def test_a_rate_must_be_positive():
-    with pytest.raises(AudioError, match="must be positive"):
+    with pytest.raises(AudioError, match="must be a positive number of Hz"):
         audio.resample(noise(10), 0, 16000)
-    with pytest.raises(AudioError, match="must be positive"):
+    with pytest.raises(AudioError, match="must be a positive number of Hz"):
         ResampledStream(Delay(1), 16000, 0)
 
 
@@ -228,3 +228,20 @@ def test_the_delay_of_a_stream_is_what_a_listener_waits():
     for _ in range(20):
         stream.feed(noise(160))
     assert 300 <= stream.held <= 300 + 160
+
+
+@pytest.mark.parametrize("rate", ["16000", None, object()])
+def test_a_rate_that_is_no_number_is_named(rate):
+    with pytest.raises(AudioError, match="must be a positive number of Hz, got (str|NoneType|object)"):
+        audio.resample(np.zeros(8, np.float32), rate, 8000)
+
+
+def test_whole_numbers_are_not_taken_for_full_scale():
+    with pytest.raises(AudioError, match="divide by full scale"):
+        audio.check(np.zeros(8, np.int16), "mixture")
+
+
+def test_a_file_without_header_is_named(tmp_path):
+    (tmp_path / "x.raw").write_bytes(bytes(4000))
+    with pytest.raises(AudioError, match="x.raw: not readable as audio"):
+        audio.read(tmp_path / "x.raw")

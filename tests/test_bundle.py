@@ -238,3 +238,8 @@ def test_without_a_model_the_remedy_is_named(tmp_path, monkeypatch):
     default = tmp_path / "models" / "default"
     bundle.save(tiny(), default)
     assert bundle.find_model() == default
+
+
+def test_the_folder_of_a_run_will_do(tmp_path):
+    bundle.save(tiny(), tmp_path / "run" / "bundle")
+    assert bundle.find_model(tmp_path / "run") == tmp_path / "run" / "bundle"

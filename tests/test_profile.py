@@ -40,10 +40,15 @@ def test_a_saved_profile_comes_back_whole(tmp_path):
     assert again.notes == ("a.wav: noisy",)
 
 
+def test_the_same_encoder_with_other_options_is_said_to_be_so():
+    with pytest.raises(BundleError, match="the model has d-vector with other weights or options"):
+        make().check("xyz", "d-vector")
+
+
 def test_another_encoder_is_refused_with_the_remedy():
     make().check("abc")
     with pytest.raises(
-        BundleError, match="made with the speaker encoder d-vector.*enrol again with this model"
+        BundleError, match="made with the speaker encoder d-vector.*enrol again with it"
     ):
         make().check("xyz", "ecapa")
 

@@ -18,27 +18,33 @@ if TYPE_CHECKING:
     from ..evaluation import Results
 
 RECIPE = "Embedded/personalised/demo"
+USUAL: dict[str, Any] = {"out": Path("demo"), "minutes": 4.5, "seed": 1986, "voices": 600, "items": 120}
 METRICS = ("si-sdr-improvement", "si-sdr", "stoi")
 
 
 def command(
     out: Path = typer.Option(
-        Path("demo"), "--out", help="Where all of it goes; what is done is not done again."
+        USUAL["out"], "--out", help="Where all of it goes; what is done is not done again."
     ),
-    minutes: float = typer.Option(4.5, "--minutes", min=0.01, help="Training time of each enhancer."),
-    seed: int = typer.Option(1986, "--seed", min=0, help="Of the mixtures and the weights."),
+    minutes: float = typer.Option(
+        USUAL["minutes"], "--minutes", min=0.01, help="Training time of each enhancer."
+    ),
+    seed: int = typer.Option(USUAL["seed"], "--seed", min=0, help="Of the mixtures and the weights."),
     conditioners: str = typer.Option("film,cross-attention", "--conditioners", help="Which to compare."),
-    voices: int = typer.Option(600, "--voices", min=12, max=1000, help="Synthetic speakers."),
-    items: int = typer.Option(120, "--items", min=2, help="Mixtures to score on."),
+    voices: int = typer.Option(USUAL["voices"], "--voices", min=12, max=1000, help="Synthetic speakers."),
+    items: int = typer.Option(USUAL["items"], "--items", min=2, help="Mixtures to score on."),
 ) -> None:
     """Synthesise a corpus, train two enhancers, score them, stream a file and write a report: no download."""
     from rich.console import Console
 
+    from .. import host
     from ..errors import ConfigError
 
     names = [name.strip() for name in conditioners.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise ConfigError(f"--conditioners {conditioners}: name one or more, each once, as in film,concat")
+    for name in names:
+        host.load("conditioner", name)
     started, width = time.monotonic(), None if sys.stdout.isatty() else 110
     console = Console(highlight=False, soft_wrap=True, width=width)
     settings = _settings(out, minutes, seed, voices, items)
@@ -47,14 +53,16 @@ def command(
     results = _evaluate(console, out, bundles, fixed)
     best = max(names, key=lambda name: _gain(results, name))
     sample = _stream(console, out, bundles[best], fixed)
-    _say_what_next(console, out, bundles[best], sample)
+    chosen = {"out": out, "minutes": minutes, "seed": seed, "voices": voices, "items": items}
+    again = "".join(f"--{name} {value} " for name, value in chosen.items() if value != USUAL[name])
+    _say_what_next(console, out, bundles[best], sample, again)
     console.print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes.")
 
 
 def _settings(out: Path, minutes: float, seed: int, voices: int, items: int) -> dict[str, Any]:
     """Give what the demo sets in its recipe."""
     given = {
-        "data_folder": str(out / "corpus"),
+        "data_folder": str(out / f"corpus-{voices}"),
         "seed": seed,
         "voices": voices,
         "test_size": items,
@@ -232,7 +240,7 @@ def _write_sample(folder: Path, item: Mixture) -> None:
         soundfile.write(folder / f"{name}.wav", samples, 16000)
 
 
-def _say_what_next(console: Console, out: Path, bundle: Path, sample: Path) -> None:
+def _say_what_next(console: Console, out: Path, bundle: Path, sample: Path, again: str) -> None:
     """Print where everything is, and commands to go on with."""
     called = Path(sys.argv[0])
     pse = str(called) if called.name == "pse" and called.is_file() else f"{sys.executable} -m pse_plugins.cli"
@@ -243,10 +251,11 @@ def _say_what_next(console: Console, out: Path, bundle: Path, sample: Path) -> N
    listen   {mixture} -> {sample / "enhanced.wav"} (the target alone: {sample / "target.wav"})
    model    {bundle}
 [bold]Try next[/bold]
+   export PSE_MODEL={bundle.absolute()}    (then --model is not needed)
    {pse} enhance {mixture} {enrol} --out kept.wav --model {bundle}
    {pse} enhance {mixture} --enrol {sample / "other-voice.wav"} --out other.wav --model {bundle}
    {pse} enrol {sample / "enrolment.wav"} --out me.profile --model {bundle}
    {pse} stream {mixture} {enrol} --block 100 --out streamed.wav --model {bundle}
    {pse} plugins
-   {pse} demo --conditioners concat,multiply"""
+   {pse} demo {again}--conditioners concat,multiply"""
     )

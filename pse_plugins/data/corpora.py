@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,7 +51,11 @@ def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Pa
             path, Path(data_folder), path.stem, path.relative_to(folder).parts[0], words.get(path.stem, "")
         )
 
-    words = dict(line for file in sorted(folder.rglob("*.trans.txt")) for line in _transcripts(file))
+    words = dict(
+        line
+        for file in sorted(p for p in _files(folder) if p.name.endswith(".trans.txt"))
+        for line in _transcripts(file)
+    )
     return _prepare(folder, Path(data_folder), Path(manifest), describe)
 
 
@@ -182,7 +187,12 @@ def _prepare(
 
 
 def _recordings(folder: Path) -> Iterator[Path]:
-    return (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return (p for p in _files(folder) if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Walk through a folder, and through linked folders too: subsets of a corpus are often made of links."""
+    return (Path(where, name) for where, _, names in os.walk(folder, followlinks=True) for name in names)
 
 
 def _transcripts(file: Path) -> Iterable[tuple[str, str]]:

@@ -54,6 +54,7 @@ class Drawer:
         self.segment = round(law.segment * speech.rate)
         self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
         self.voices = [v for v in speech.speakers if self._usable(v)]
+        self._tell_left_out(set(speech.speakers) - set(self.voices))
         people = {speech.person(v) for v in self.voices}
         needed = 1 + (law.talkers[1] if "talkers" in law.used else 1)
         if len(people) < needed:
@@ -70,14 +71,17 @@ class Drawer:
         ):
             return True
         rng = np.random.default_rng(0)
-        if any(self._target(id, voice, 1, rng) for id in self.speech.utterances(voice)):
-            return True
-        logger.warning(
-            "speaker %s is left out: %.1f s of recordings leave no room for a target and an enrolment clip",
-            voice,
-            sum(u.seconds for u in files),
-        )
-        return False
+        return any(self._target(id, voice, 1, rng) is not None for id in self.speech.utterances(voice))
+
+    def _tell_left_out(self, voices: set[str]) -> None:
+        """Name the people whose recordings are too short, once each whatever the speeds."""
+        people = sorted({self.speech.person(voice) for voice in voices})
+        if people:
+            logger.warning(
+                "left out, as no recording has room for a target and an enrolment clip at some speed: %s (%d)",
+                ", ".join(people[:5]) + (", ..." if len(people) > 5 else ""),
+                len(people),
+            )
 
     def draw(
         self,

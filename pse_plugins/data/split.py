@@ -50,7 +50,8 @@ def speaker_split(
     for name, part in parts.items():
         if not part:
             raise DataError(
-                f"no recordings of the {name} speakers of {split}; is this the corpus it was made for?"
+                f"{len(speakers)} speakers, and none of the {len(lists[name])} that {split} keeps for {name}; "
+                "give the whole corpus that it was made for"
             )
     return parts
 

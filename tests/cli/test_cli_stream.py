@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +68,12 @@ def test_nothing_in_is_nothing_out_and_said(clip):
     result = stream(clip, stdin=b"")
     assert (result.code, result.raw) == (0, b"")
     assert result.err == "pse: no audio came in on stdin; nothing goes out\n"
+
+
+def test_a_file_on_stdin_is_not_taken_for_samples(clip):
+    result = stream(clip, stdin=Path(clip).read_bytes())
+    assert (result.code, result.raw) == (2, b"")
+    assert "name the file instead" in result.err
 
 
 def test_samples_that_are_too_loud_are_clipped_and_counted(clip, monkeypatch):
@@ -144,7 +151,7 @@ def test_bigger_blocks_and_other_rates_wait_longer_and_say_so(tmp_path, clip):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--rate", "0"], "--rate must be at least 1"),
+        (["--rate", "0"], "--rate is in Hz, from 4000"),
         (["--block", "-3"], "--block must be at least 1"),
         (["--out", "x.wav"], "--out goes with a FILE"),
         (["FILE", "--rate", "16000"], "leave --rate out"),

@@ -161,7 +161,7 @@ def test_a_drawn_split_is_disjoint_balanced_and_the_same_for_a_seed():
 def test_too_few_speakers_and_a_foreign_corpus_are_refused(utterances, caplog):
     with pytest.raises(DataError, match="too few"):
         speaker_split(utterances, None, held=2)
-    with pytest.raises(DataError, match="is this the corpus"):
+    with pytest.raises(DataError, match="give the whole corpus"):
         speaker_split(utterances, TRAIN_CLEAN_100)
 
 
@@ -200,3 +200,11 @@ def test_no_speaker_and_no_noise_is_in_two_sets(corpus, tmp_path, monkeypatch):
     assert len(data.valid.speech.speakers) == 2
     with pytest.raises(TypeError, match="epoch_sise"):
         _sets(corpus, tmp_path, epoch_sise=3)
+
+
+def test_linked_folders_are_followed(tmp_path, corpus):
+    real = sorted(p for p in corpus.rglob("*.wav"))[0].parent
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "someone").symlink_to(real, target_is_directory=True)
+    found = prepare_speaker_folders(tmp_path / "links", tmp_path / "m.json")
+    assert found and {u.speaker for u in found} == {"someone"}
