@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 _FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III")
 
 _PIECE = 2**19  # samples
+_PROMISE = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 SUFFIXES = tuple(_FAMILIES)
 """File names that are taken for audio, and that can be written."""
@@ -119,6 +121,15 @@ class BlockReader:
         self.format = AudioFormat(f.samplerate, f.channels, f.format, f.subtype)
         if self.frames == 0:
             raise AudioError(f"{self.path}: holds no samples; record it again")
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a WAV file's header promises more than there is: half of a download, say.
+
+        A header that could not know the length, as a pipe writes it, promises nothing.
+        """
+        found = _PROMISE.search(self._file.extra_info)
+        return found is not None and int(found[2]) < int(found[1]) < 2**31 - 1
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """Give the samples, float32 ``[size, C]``, once; the last block may be shorter."""
@@ -248,7 +259,9 @@ class ResampledStream:
 
     def __init__(self, inner: BlockProcessor, rate: int, inner_rate: int) -> None:
         if rate <= 0 or inner_rate <= 0:
-            raise AudioError(f"a sample rate must be a positive number of Hz, got {rate} Hz and {inner_rate} Hz")
+            raise AudioError(
+                f"a sample rate must be a positive number of Hz, got {rate} Hz and {inner_rate} Hz"
+            )
         self._inner = inner
         self._same = rate == inner_rate
         self._down = soxr.ResampleStream(rate, inner_rate, 1)

@@ -48,7 +48,7 @@ def find_recipe(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    known = {recipe_name(path): path for path in sorted(share("recipes").glob("*/*/hparams/*.yaml"))}
+    known = recipe_names()
     if name.removesuffix(".yaml") in known:
         return known[name.removesuffix(".yaml")]
     raise ConfigError(
@@ -56,6 +56,7 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def recipe_name(path: Path) -> str:
-    """Give the short name of a shared recipe, ``"LibriSpeech/personalised/gru"``."""
-    return "/".join((*path.parts[-4:-2], path.stem))
+def recipe_names() -> dict[str, Path]:
+    """Find the recipes that come with the package: ``"LibriSpeech/personalised/gru"`` -> its YAML."""
+    paths = sorted(share("recipes").glob("*/*/hparams/*.yaml"))
+    return {"/".join((*path.parts[-4:-2], path.stem)): path for path in paths}

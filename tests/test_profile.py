@@ -47,9 +47,7 @@ def test_the_same_encoder_with_other_options_is_said_to_be_so():
 
 def test_another_encoder_is_refused_with_the_remedy():
     make().check("abc")
-    with pytest.raises(
-        BundleError, match="made with the speaker encoder d-vector.*enrol again with it"
-    ):
+    with pytest.raises(BundleError, match="made with the speaker encoder d-vector.*enrol again with it"):
         make().check("xyz", "ecapa")
 
 

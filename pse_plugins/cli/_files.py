@@ -13,6 +13,7 @@ import numpy as np
 
 from ..audio_blocks import SUFFIXES, AudioFormat, BlockProcessor, BlockReader, BlockWriter, ResampledStream
 from ..errors import AudioError
+from ._speaker import remark
 
 if TYPE_CHECKING:
     from ..enhancer import Enhancer
@@ -175,6 +176,10 @@ def pass_file(
     seen = Passage()
     with BlockReader(source) as reader, _sink(target, reader.format) as writer:
         rate = reader.format.rate
+        if reader.cut_off:
+            remark(
+                f"{source}: is cut off, its header promises more; the {reader.frames / rate:.1f} s there are used"
+            )
         lanes = _Lanes(enhancer, profile, chunk_hops, reader.format)
         for samples in reader.blocks(block or rate):
             seen.take(lanes.feed(samples), writer, keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,7 +99,7 @@ def _show(rows: list[dict[str, Any]], everything: bool) -> None:
     columns = ["kind", "name", "provider", "summary", *(["factory", "api"] if everything else [])]
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "provider"))
     for row in rows:
         table.add_row(*(".".join(map(str, row[c])) if c == "api" else row[c] for c in columns))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 400).print(table)  # one line each in a pipe

@@ -84,6 +84,9 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
         torch.set_num_threads(int(settings["threads"]))
     torch.manual_seed(int(settings["seed"]))
     enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
+    parts = [str(settings.get(kind)) for kind in ("speaker_encoder", "conditioner", "backbone")]
+    trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
+    logger.info("training %s: %.2f M parameters to train", " + ".join(parts), trained / 1e6)
     if if_main_process():
         _record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
@@ -121,7 +124,15 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
         fixed_list(data.test, output / "test.json")
     ddp_barrier()
     items = fixed_list(data.test, output / "test.json")
-    evaluate(enhancer, items, out=output / "evaluation", about={"seed": settings["seed"]})
+    logger.info("scoring %d test mixtures (--evaluate null leaves it out)", len(items))
+
+    def tell(done: int, total: int) -> None:
+        if done * 5 // total > (done - 1) * 5 // total:
+            logger.info("scored %d of %d", done, total)
+
+    report = output / "evaluation"
+    evaluate(enhancer, items, out=report, about={"seed": settings["seed"]}, progress=tell)
+    logger.info("wrote %s and %s", report / "results.md", report / "report.html")
 
 
 def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:

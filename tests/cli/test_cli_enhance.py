@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,16 @@ def test_remarks_on_a_clip_name_the_file(tmp_path, mixture):
     assert result.code == 0
     assert f"{poor}: only 0." in result.err
     assert f"{poor}: clipped" in result.err
+
+
+def test_a_recording_that_is_cut_off_is_said_to_be(tmp_path, clip, mixture):
+    half = tmp_path / "half.wav"
+    half.write_bytes(Path(mixture).read_bytes()[:9000])
+    result = pse("enhance", half, "--enrol", clip, "--out", tmp_path / "o.wav", "--model", model())
+    assert result.code == 0
+    assert "half.wav: is cut off" in result.err
+    whole = pse("enhance", mixture, "--enrol", clip, "--out", tmp_path / "w.wav", "--model", model())
+    assert "cut off" not in whole.err
 
 
 def test_a_folder_is_searched_and_kept_in_shape(tmp_path, clip):
