@@ -1,7 +1,6 @@
 """Shared pieces: tiny cues, a tiny encoder, tiny enhancers; all made here, no data needed."""
 
 import os
-import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -10,25 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+pytest_plugins = ["pse_plugins.pytest_plugin"]  # as the entry point does where it is installed
+
 torch.set_num_threads(1)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems():
-    """Prepare for hypothesis, which looks at every module once the tests are collected."""
-    quieten_lazy_modules()
-
-
-def pytest_runtest_setup():
-    """Prepare for hypothesis again: a test may have imported more."""
-    quieten_lazy_modules()
-
-
-def quieten_lazy_modules():
-    """Say that SpeechBrain's lazy modules have no file: asked for it, they try to import what is absent."""
-    for module in list(sys.modules.values()):
-        if any(c.__module__ == "speechbrain.utils.importutils" for c in type(module).__mro__):
-            vars(module).setdefault("__file__", None)
 
 
 @pytest.fixture(autouse=True)
