@@ -72,6 +72,7 @@ def conformance() -> str:
     pages += ["```{eval-rst}", ".. autofunction:: pse_plugins.testing.conformance\n"]
     pages += [
         ".. autofunction:: pse_plugins.testing.examine\n",
+        ".. autofunction:: pse_plugins.testing.integration\n",
         ".. autofunction:: pse_plugins.testing.facts",
         "```\n",
     ]

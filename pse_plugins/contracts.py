@@ -156,13 +156,14 @@ class Conditioner(nn.Module):
 
     Attributes
     ----------
-    site : {"input", "after-attention"}
-        Where it prefers to stand: before a layer mixes over time, or after.
+    site : {"input", "after-attention", "features"}
+        Where it prefers to stand: before a layer mixes over time, or after; or before the backbone, where it is
+        built once with ``dim`` the number of bins and sees the features themselves.
     view : str
         The `SpeakerCue.view` it reads; ``cue_dim`` is the width of that view.
     """
 
-    site: Literal["input", "after-attention"] = "input"
+    site: Literal["input", "after-attention", "features"] = "input"
     view: str = "vector"
 
     def prepare(self, cue: SpeakerCue) -> Prepared:

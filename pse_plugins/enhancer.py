@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import audio, host
+from .conditioned import ConditionedFeatures
 from .contracts import VIEWS, Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
 from .errors import AudioError, ConfigError, nearest
 from .frontend import Frontend
@@ -370,16 +371,18 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     host.check_options(
         backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
     )
-    encoder = None
-    if full["conditioner"] is not None:
-        make, encoder = _conditioning(full, frontend)
-        backbone_options["make_conditioner"] = make
-    return Enhancer(frontend, backbone_factory(**backbone_options), encoder, full)
+    if full["conditioner"] is None:
+        return Enhancer(frontend, backbone_factory(**backbone_options), None, full)
+    make, encoder = _conditioning(full, frontend)
+    if getattr(make.func, "site", None) == "features":
+        inner = backbone_factory(**backbone_options)
+        return Enhancer(frontend, ConditionedFeatures(make(dim=frontend.n_bins), inner), encoder, full)
+    return Enhancer(
+        frontend, backbone_factory(**{**backbone_options, "make_conditioner": make}), encoder, full
+    )
 
 
-def _conditioning(
-    config: dict[str, Any], frontend: Frontend
-) -> tuple[Callable[..., Conditioner], SpeakerEncoder]:
+def _conditioning(config: dict[str, Any], frontend: Frontend) -> tuple[partial[Conditioner], SpeakerEncoder]:
     """Build the encoder, and what builds conditioners for it; all options are checked before either."""
     if config["speaker_encoder"] is None:
         raise ConfigError(

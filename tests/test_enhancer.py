@@ -51,6 +51,23 @@ def test_streaming_equals_offline_over_many_receptive_fields(conditioner, backbo
         assert np.abs(streamed).max() > 1e-3
 
 
+@pytest.mark.parametrize("backbone", list(TINY))
+def test_a_conditioner_of_the_features_stands_once_before_the_backbone(backbone, monkeypatch):
+    from pse_plugins.conditioners.film import Film
+
+    monkeypatch.setattr(Film, "site", "features")
+    enhancer = tiny_enhancer("film", backbone)
+    (film,) = (module for module in enhancer.modules() if isinstance(module, Film))
+    with torch.no_grad():
+        film.shift.weight.normal_()
+    cue, other, x = cue_for(enhancer), cue_for(enhancer, seed=1), noise()
+    with torch.inference_mode():
+        offline = enhancer(torch.from_numpy(x)[None], cue).estimate[0].numpy()
+        assert np.abs(offline - enhancer(torch.from_numpy(x)[None], other).estimate[0].numpy()).max() > 1e-4
+    assert np.abs(run(_stream(enhancer, cue), x, []) - offline).max() < 1e-4
+    assert not enhancer.backbone.backbone.needs_cue
+
+
 def _stream(enhancer, cue, chunk_hops=1):
     from pse_plugins.stream import Stream
 

@@ -151,12 +151,15 @@ def test_installed_it_passes_its_own_tests(example, site, tmp_path):
 
 @pytest.mark.slow
 def test_examples_work_together(site, tmp_path):
-    """Conditioners of three packages stand in the backbone of a fourth."""
+    """Conditioners of three packages stand in the backbone of a fourth, or before it."""
     code = (
-        "from pse_plugins.testing import examine\n"
+        "from pse_plugins.testing import examine, integrate\n"
         "tiny = dict(repeats=1, layers=2, channels=6, hidden=8)\n"
-        "for name in ('gain', 'cln', 'tf-map'):\n"
+        "for name in ('gain', 'cln'):\n"
         "    for result in examine('backbone', 'tcn', conditioner=name, **tiny):\n"
         "        assert result.ok, (name, result)\n"
+        "together = dict(conditioner='tf-map', speaker_encoder='spectrum', backbone_options=tiny)\n"
+        "for result in integrate('backbone', 'tcn', **together):\n"
+        "    assert result.ok, result\n"
     )
     run("-c", code, cwd=tmp_path, paths=[site(example) for example in EXAMPLES])

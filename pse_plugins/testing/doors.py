@@ -118,6 +118,8 @@ def _inside(kind: str, conditioner: Conditioner, options: Mapping[str, Any]) -> 
             f"only a backbone is examined with a conditioner inside, not a {kind}; leave it out"
         )
     factory = _factory("conditioner", conditioner)
+    if getattr(factory, "site", None) == "features":
+        raise ConfigError("a conditioner of the features stands before a backbone, not inside; see integration")
     return {"make_conditioner": lambda dim: factory(dim=dim, cue_dim=CUE_DIM, **options)}
 
 

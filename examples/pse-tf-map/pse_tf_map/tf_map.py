@@ -18,15 +18,12 @@ class TfMap(Conditioner):
     speaker representation for target speaker extraction", 2024, with a learnt sharpness ``s``. Spectra are compared
     without their mean over the bins, which makes loud and soft ones alike.
 
-    At the input of a backbone whose first layer sees the features, ``dim`` is ``cue_dim`` and frames are compared
-    as they are. Elsewhere, hidden features are first mapped to a spectrum by learnt weights.
+    It stands before the backbone, where frames are still spectra, and needs an encoder whose tokens are spectra too.
 
     Parameters
     ----------
-    dim : int
-        Channels ``C`` of the features.
-    cue_dim : int
-        Width ``F`` of the view that is read: bins of a spectrum.
+    dim, cue_dim : int
+        Bins ``F`` of the features and of the enrolment's spectra: the same.
     view : str
         Which `SpeakerCue.view`.
     sharpness : float
@@ -35,18 +32,21 @@ class TfMap(Conditioner):
     Raises
     ------
     ConfigError
-        If the sharpness is not positive.
+        If the sharpness is not positive, or the cue's tokens are no spectra.
     """
 
-    site = "input"
+    site = "features"
 
     def __init__(self, dim: int, cue_dim: int, view: str = "frames", sharpness: float = 10.0) -> None:
         super().__init__()
         if sharpness <= 0:
             raise ConfigError(f"tf-map: sharpness must be positive, got {sharpness}")
+        if dim != cue_dim:
+            raise ConfigError(
+                f"tf-map: compares spectra of {dim} bins, the cue has {cue_dim}; use speaker_encoder: spectrum"
+            )
         self.view = view
         self.sharpness = nn.Parameter(torch.tensor(float(sharpness)))
-        self.spectrum = nn.Identity() if dim == cue_dim else nn.Linear(dim, cue_dim)
         self.join = nn.Linear(dim + cue_dim, dim)
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
@@ -56,15 +56,15 @@ class TfMap(Conditioner):
         return Prepared({"spectra": _unit(tokens), "bias": bias.unsqueeze(1)})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
-        """Join features ``[B, T, C]`` with their map."""
+        """Join features ``[B, T, F]`` with their map."""
         return x + self.join(torch.cat([x, self.map(x, prepared)], dim=-1))
 
     def map(self, x: Tensor, prepared: Prepared) -> Tensor:
-        """Give the map ``[B, T, F]`` of features ``[B, T, C]``."""
-        spectrum, spectra = self.spectrum(x), prepared.tensors["spectra"]
-        scores = self.sharpness * (_unit(spectrum) @ spectra.transpose(1, 2))  # [B, T, N]
+        """Give the map of features ``[B, T, F]``."""
+        spectra = prepared.tensors["spectra"]
+        scores = self.sharpness * (_unit(x) @ spectra.transpose(1, 2))  # [B, T, N]
         likeness = _unit((scores + prepared.tensors["bias"]).softmax(-1) @ spectra)  # [B, T, F]
-        return (spectrum * likeness).sum(-1, keepdim=True) * likeness
+        return (x * likeness).sum(-1, keepdim=True) * likeness
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -1,19 +1,27 @@
 """Spectra as a cue and the map made of them keep to their contracts, train and stream."""
 
+import pytest
 import torch
+from pse_tf_map.tf_map import TfMap
 
 from pse_plugins import build
 from pse_plugins.contracts import SpeakerCue
+from pse_plugins.errors import ConfigError
 from pse_plugins.testing import conformance, integration, small_enhancer
 
 TOGETHER = {"speaker_encoder": "spectrum", "conditioner": "tf-map"}
 
 test_encoder = conformance("speaker_encoder", "spectrum", n_bins=9)
 test_conditioner_on_spectra = conformance("conditioner", "tf-map", dim=6, cue_dim=6)
-test_conditioner_on_hidden_features = conformance("conditioner", "tf-map")
 test_encoder_at_work = integration("speaker_encoder", "spectrum")
 test_both_at_work = integration("conditioner", "tf-map", speaker_encoder="spectrum")
-test_gru_with_tf_map = conformance("backbone", "gru", conditioner="tf-map", hidden=8, n_bins=6)
+test_before_a_transformer = integration(
+    "conditioner",
+    "tf-map",
+    speaker_encoder="spectrum",
+    backbone="transformer",
+    backbone_options={"encoder_layers": 0, "decoder_layers": 1, "heads": 2, "head_dim": 4, "look_back": 5},
+)
 
 
 def cue(spectra, frames=None):
@@ -41,7 +49,12 @@ def test_the_cue_is_the_features_of_the_enrolment():
     assert found.mask.sum() == 16000 // 32
 
 
-def test_the_first_layer_compares_spectra_as_they_are():
-    first, second = small_enhancer(**TOGETHER).backbone.conditioners
-    assert isinstance(first.spectrum, torch.nn.Identity)
-    assert isinstance(second.spectrum, torch.nn.Linear)
+def test_it_stands_once_before_the_backbone():
+    enhancer = small_enhancer(**TOGETHER)
+    assert sum(isinstance(module, TfMap) for module in enhancer.modules()) == 1
+    assert not enhancer.backbone.backbone.needs_cue
+
+
+def test_a_cue_that_is_no_spectrum_is_refused():
+    with pytest.raises(ConfigError, match="use speaker_encoder: spectrum"):
+        small_enhancer(conditioner="tf-map", speaker_encoder="gru-siamese")

@@ -18,8 +18,8 @@ def declarations(rig: ConditionerRig) -> None:
         f"{type(module).__name__} is not a Conditioner; derive it from that class",
     )
     demand(
-        module.site in ("input", "after-attention"),
-        f"site {module.site!r} is neither 'input' nor 'after-attention'",
+        module.site in ("input", "after-attention", "features"),
+        f"site {module.site!r} is none of 'input', 'after-attention' and 'features'",
     )
     demand(module.view in VIEWS, f"view {module.view!r} is none of {', '.join(VIEWS)}")
 
