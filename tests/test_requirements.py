@@ -17,6 +17,7 @@ from pse_plugins.enhancer import build_enhancer
 from pse_plugins.errors import BundleError, ConfigError
 from pse_plugins.host import get_host
 from pse_plugins.requirements import check_recipe, in_use
+from pse_plugins.training.record import write_record
 
 training = importlib.import_module("pse_plugins.training.run")
 OWN = f"pse-plugins=={pse_plugins.__version__}"
@@ -49,7 +50,7 @@ def test_what_is_in_use_is_listed_as_pip_takes_it(install, capsys):
 def test_a_training_run_records_the_same(install, tmp_path):
     install("pse-fake-gain", good("gain"), version="0.2")
     enhancer = build_enhancer({"conditioner": None, "speaker_encoder": None})
-    training._record("", [], {"seed": 1}, enhancer, tmp_path)
+    write_record("", [], {"seed": 1}, enhancer, tmp_path)
     assert (tmp_path / "plugins.txt").read_text().splitlines() == in_use() == ["pse-fake-gain==0.2", OWN]
 
 

@@ -119,7 +119,9 @@ def _inside(kind: str, conditioner: Conditioner, options: Mapping[str, Any]) -> 
         )
     factory = _factory("conditioner", conditioner)
     if getattr(factory, "site", None) == "features":
-        raise ConfigError("a conditioner of the features stands before a backbone, not inside; see integration")
+        raise ConfigError(
+            "a conditioner of the features stands before a backbone, not inside; see integration"
+        )
     return {"make_conditioner": lambda dim: factory(dim=dim, cue_dim=CUE_DIM, **options)}
 
 

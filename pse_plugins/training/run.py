@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from .brain import PSEBrain
 from .checkpoints import AtomicCheckpointer, load_best
 from .config import build_recipe, plain_recipe, resolve_recipe
 from .cues import CueBank
+from .record import commit, save_bundle, write_record
 from .schedule import Budget, Schedule
 
 logger = logging.getLogger(__name__)
@@ -88,7 +86,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
     logger.info("training %s: %.2f M parameters to train", " + ".join(parts), trained / 1e6)
     if if_main_process():
-        _record(recipe, argv, settings, enhancer, output)
+        write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
     data = _data(settings["data"])
     _standardise(enhancer, data, int(settings.get("standardise") or 0))
@@ -106,7 +104,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     )
     meta = load_best(output / "save", enhancer)
     if if_main_process():
-        _save_bundle(enhancer, settings, output, meta)
+        save_bundle(enhancer, settings, output, meta)
     ddp_barrier()
     if after is not None:
         after(enhancer, data, output, settings)
@@ -203,7 +201,7 @@ def _brain(
     steps = math.ceil(batches / accumulate) * int(settings["number_of_epochs"])
     minutes = settings.get("max_minutes")
     budget = Budget(steps, None if minutes is None else float(minutes))
-    identity = {"same_model": digest(enhancer.config), "pse_plugins": __version__, "git": _git()}
+    identity = {"same_model": digest(enhancer.config), "pse_plugins": __version__, "git": commit()}
     checkpointer = AtomicCheckpointer(output / "save", {"enhancer": enhancer, "budget": budget}, identity)
     return RecipeBrain(
         enhancer,
@@ -246,57 +244,3 @@ class RecipeBrain(PSEBrain):
 
     def _rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
-
-
-def _record(
-    recipe: str, argv: Sequence[str], settings: dict[str, Any], enhancer: Enhancer, output: Path
-) -> None:
-    """Write down what is needed to run this again."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.yaml").write_text(recipe, "utf-8")
-    plain = {
-        k: v
-        for k, v in settings.items()
-        if isinstance(v, str | int | float | bool | dict | list | type(None))
-    }
-    about = {
-        "command": [Path(sys.argv[0]).name, *argv],
-        "seed": settings["seed"],
-        "git": _git(),
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "speechbrain": sb.__version__,
-        "enhancer": enhancer.config,
-        "settings": plain,
-    }
-    (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
-    (output / "plugins.txt").write_text("\n".join(requirements.in_use()) + "\n", "utf-8")
-
-
-def _save_bundle(enhancer: Enhancer, settings: dict[str, Any], output: Path, meta: dict[str, Any]) -> None:
-    from ..bundle import save
-
-    scores = {k: v for k, v in meta.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    save(
-        enhancer,
-        output / "bundle",
-        licence=settings.get("licence", ""),
-        training=scores,
-        seed=settings["seed"],
-    )
-    logger.info("saved %s", output / "bundle")
-
-
-def _git() -> str:
-    """Give the commit that this code is at, ``+`` if it was changed since; empty outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        commit, changed = (
-            subprocess.run(
-                ["git", *words], cwd=here, capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return commit + ("+" if changed else "")
