@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import subprocess
@@ -80,10 +81,30 @@ def save_bundle(
         enhancer,
         output / "bundle",
         licence=settings.get("licence", ""),
+        training_hash=training_hash(output),
         training=scores,
         seed=settings["seed"],
     )
     logger.info("saved %s", output / "bundle")
+
+
+def training_hash(output: Path) -> str:
+    """Give a short hash of what a run was trained by and on: its command and code, and its lists of recordings.
+
+    Parameters
+    ----------
+    output : Path
+        The run's folder, with ``run.json`` and the manifests in ``data/``.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in (output / "run.json", *sorted((output / "data").glob("*.json"))):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def commit() -> str:

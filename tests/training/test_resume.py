@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import soundfile
 from safetensors.torch import load_file
 
+from pse_plugins.bundle import describe
 from pse_plugins.training.config import load_recipe
 from pse_plugins.training.run import USED
 
@@ -146,6 +148,7 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     assert again["speaker_encoder_options"]["weights"] == str(project / "d.pt"), "it must be whole in itself"
     record = json.loads((broken / "run.json").read_text())
     assert record["seed"] == 7
+    assert re.fullmatch("[0-9a-f]{16}", describe(broken / "bundle")["record"]["training_hash"])
     assert "pse-plugins" in (broken / "plugins.txt").read_text()
 
 
