@@ -266,7 +266,7 @@ class Enhancer(nn.Module):
         Returns
         -------
         ndarray
-            float32 ``[S]`` at the same rate and level.
+            float32 ``[S]`` at the same rate; what is removed is not made up for by gain.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""``pse enhance``: files in, files of the same rate, level, length and channels out."""
+"""``pse enhance``: files in, files of the same rate, length and channels out."""
 
 from __future__ import annotations
 
