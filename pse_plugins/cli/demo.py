@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..evaluation import Results
 
 RECIPE = "Embedded/personalised/demo"
-USUAL: dict[str, Any] = {"out": Path("demo"), "minutes": 4.5, "seed": 1986, "voices": 600, "items": 120}
+USUAL: dict[str, Any] = {"out": Path("demo"), "minutes": 6.5, "seed": 1986, "voices": 600, "items": 120}
 METRICS = ("si-sdr-improvement", "si-sdr", "stoi")
 
 

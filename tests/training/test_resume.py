@@ -152,6 +152,14 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     assert "pse-plugins" in (broken / "plugins.txt").read_text()
 
 
+def test_bfloat16_trains_to_weights_of_full_precision(project):
+    output = project / "bfloat16"
+    said = finish(start(project, output, "--precision", "bf16", "--number_of_epochs", "1"))
+    assert "not finite" not in said
+    assert all(np.isfinite(value.float().numpy()).all() for value in weights(output).values())
+    assert {str(value.dtype) for value in weights(output).values()} == {"torch.float32"}
+
+
 def test_an_unreadable_checkpoint_is_passed_over(project, tmp_path):
     import torch
 
