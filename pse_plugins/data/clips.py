@@ -67,16 +67,23 @@ def choose_clips(
     list of ClipRef
         Fewer than ``count`` if there are no more; none if nothing fits.
     """
-    order = [utterances[k] for k in rng.permutation(len(utterances))]
-    sources = deque(_clips(pool, id, lengths, rng, (avoid or {}).get(id)) for id in order)
+    open_: deque[Iterator[ClipRef]] = deque()
     chosen: list[ClipRef] = []
-    while sources and len(chosen) < count:
-        source = sources.popleft()
-        clip = next(source, None)
-        if clip is not None:
-            chosen.append(clip)
-            sources.append(source)
+    for k in rng.permutation(len(utterances)).tolist():
+        if len(chosen) == count:
+            return chosen
+        _take(_clips(pool, utterances[k], lengths, rng, (avoid or {}).get(utterances[k])), chosen, open_)
+    while open_ and len(chosen) < count:
+        _take(open_.popleft(), chosen, open_)
     return chosen
+
+
+def _take(source: Iterator[ClipRef], chosen: list[ClipRef], open_: deque[Iterator[ClipRef]]) -> None:
+    """Take one clip of a recording; where there was one there may be another."""
+    clip = next(source, None)
+    if clip is not None:
+        chosen.append(clip)
+        open_.append(source)
 
 
 def _clips(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -51,9 +50,7 @@ def mix(
     if peak > 1:
         gains = [float(np.float32(g * 0.999 / peak)) for g in gains]
         wanted, mixture = _add(target, others, gains)
-    parts = tuple(replace(part, gain=g) for part, g in zip(plan.interferers, gains[1:], strict=True))
-    plan = replace(plan, target=replace(plan.target, gain=gains[0]), interferers=parts)
-    return _item(plan, mixture, wanted, speech, voices)
+    return _item(plan.with_gains(gains), mixture, wanted, speech, voices)
 
 
 def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,10 @@ class Part:
     at: int = 0
     gain: float = 1.0
 
+    def at_gain(self, gain: float) -> Part:
+        """Give the same part with another gain."""
+        return Part(self.kind, self.id, self.start, self.length, self.at, gain)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -66,6 +71,13 @@ class Plan:
     interferers: tuple[Part, ...]
     clips: tuple[ClipRef, ...]
     wrong_clips: tuple[ClipRef, ...]
+
+    def with_gains(self, gains: Sequence[float]) -> Plan:
+        """Give the same plan with the gains of the target and of each interferer."""
+        parts = tuple(part.at_gain(g) for part, g in zip(self.interferers, gains[1:], strict=True))
+        target = self.target.at_gain(gains[0])
+        same = (self.id, self.scenario, self.snr, self.speaker)
+        return Plan(*same, target, parts, self.clips, self.wrong_clips)
 
 
 @dataclass(frozen=True)
