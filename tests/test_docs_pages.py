@@ -11,8 +11,10 @@ import venv
 from pathlib import Path
 
 import pytest
+from fake_plugins import fake_install  # noqa: F401 - a fixture
 
 from pse_plugins.api import KINDS, HookSpecs
+from pse_plugins.host import Host
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -39,6 +41,27 @@ def test_the_recipe_page_has_every_key_and_no_other():
         "find_unused_parameters",
         "optimizer_step_limit",
     } == set(USED)
+
+
+BROKEN = {
+    "ModuleNotFoundError: No module named 'x'": "import x",
+    "no hook 'pse_conditoners'; did you mean": "@hookimpl\ndef pse_conditoners():\n    return ()",
+    "yields Component records, not": "@hookimpl\ndef pse_conditioners():\n    yield {}",
+    "is not kebab-case": "@hookimpl\ndef pse_conditioners():\n    yield Component('A', 'a:A')",
+    "is written for api (2, 0)": "@hookimpl\ndef pse_conditioners():\n    yield Component('a', 'a:A', api=(2, 0))",
+    "SyntaxError": "def",
+}
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_what_the_page_says_of_skipped_plugins_is_what_is_said(install, said):
+    page = (DOCS / "how-to" / "debug-a-skipped-plugin.md").read_text("utf-8")
+    rows = [row.split("|")[1].replace("`", "") for row in page.splitlines() if row.startswith("| `")]
+    words = said.split(" ")
+    assert any(all(word in row for word in words) for row in rows), f"the page has no row for: {said}"
+    install("pse-fake", f"from pse_plugins import Component, hookimpl\n{BROKEN[said]}\n")
+    (failure,) = Host().failures
+    assert said in str(failure)
 
 
 @pytest.mark.slow

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fake_plugins import put as put_plugin
 from rig import RATE, ROOT, model, pse, put, talk, tiny
 
 from pse_plugins import bundle
+from pse_plugins.host import get_host
 from pse_plugins.profile import Profile
 
 
@@ -118,6 +120,17 @@ def test_a_recording_that_is_cut_off_is_said_to_be(tmp_path, clip, mixture):
     assert "half.wav: is cut off" in result.err
     whole = pse("enhance", mixture, "--enrol", clip, "--out", tmp_path / "w.wav", "--model", model())
     assert "cut off" not in whole.err
+
+
+def test_a_broken_plugin_beside_it_is_named_and_stops_nothing(tmp_path, clip, mixture, monkeypatch, caplog):
+    (tmp_path / "site").mkdir()
+    put_plugin(tmp_path / "site", "pse-fake-broken", "import does_not_exist", version="0.3")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    get_host.cache_clear()
+    result = pse("enhance", mixture, "--enrol", clip, "--out", tmp_path / "o.wav", "--model", model())
+    get_host.cache_clear()
+    assert result.code == 0 and (tmp_path / "o.wav").is_file()
+    assert "skipped plugin pse-fake-broken 0.3" in caplog.text and "pip install does-not-exist" in caplog.text
 
 
 def test_a_folder_is_searched_and_kept_in_shape(tmp_path, clip):
