@@ -1,0 +1,52 @@
+"""``pse train``: any strategy by its name, on a corpus that is made on the spot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pse_plugins import bundle
+
+SAMPLE = [
+    {"speaker_encoder": "gru-siamese", "conditioner": "concat", "backbone": "gru"},
+    {"speaker_encoder": "gru-siamese", "conditioner": "sparse-moe", "backbone": "transformer"},
+    {"speaker_encoder": "d-vector", "conditioner": "cross-attention", "backbone": "gru"},
+    {"speaker_encoder": "d-vector", "conditioner": "null", "backbone": "transformer"},
+]
+SMALL = {
+    "d-vector": {"weights": "null", "hidden": 8, "layers": 1},
+    "gru-siamese": {"hidden": 8},
+    "cross-attention": {"heads": 2},
+    "gru": {"hidden": 8},
+    "transformer": {"encoder_layers": 1, "decoder_layers": 1, "heads": 2, "head_dim": 4, "feed_forward": 8},
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return tmp_path_factory.mktemp("corpus")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", SAMPLE, ids=lambda parts: "-".join(parts.values()))
+def test_a_sample_of_the_matrix_trains_from_the_command_line(parts, corpus, tmp_path):
+    pytest.importorskip("espeakng_loader", reason='pip install "pse-plugins[demo]"')
+    settings = {"data_folder": corpus / "data", "output_folder": tmp_path / "run", **parts}
+    settings |= {"voices": 12, "sentences": 2, "epoch_size": 4, "batch_size": 2, "number_of_epochs": 1}
+    for kind, name in parts.items():
+        if name in SMALL:
+            options = ", ".join(f"{key}: {value}" for key, value in SMALL[name].items())
+            settings[f"{kind}_options"] = f"{{{options}}}"
+    words = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+    command = [sys.executable, "-m", "pse_plugins.cli", "train", "Embedded/personalised/demo", *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    config = bundle.describe(tmp_path / "run" / "bundle")["enhancer"]
+    assert config["backbone"] == parts["backbone"]
+    assert config["conditioner"] == (None if parts["conditioner"] == "null" else parts["conditioner"])
+    bundle.load(tmp_path / "run" / "bundle")
