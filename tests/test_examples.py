@@ -7,11 +7,14 @@ import doctest
 import importlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from environments import make_environment  # noqa: F401 - a fixture
 from test_style import FUNCTIONS, code_lines, is_public, members, untyped
 
 from pse_plugins.api import KINDS
@@ -163,3 +166,20 @@ def test_examples_work_together(site, tmp_path):
         "    assert result.ok, result\n"
     )
     run("-c", code, cwd=tmp_path, paths=[site(example) for example in EXAMPLES])
+
+
+@pytest.mark.slow
+def test_it_installs_into_an_environment_of_its_own_as_its_readme_says(environment, tmp_path):
+    package = tmp_path / "pse-gain"
+    shutil.copytree(ROOT / "examples" / "pse-gain", package)
+    readme = (package / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    said = ""
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-ec", block], cwd=package, env=environment, capture_output=True, text=True, timeout=300
+        )
+        said += done.stdout
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert re.search(r"gain +pse-gain 0\.1\.0", said)
