@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ConfigError
 
 _INCLUDE = re.compile(r"^(\w+):[ \t]*!include:(\S+)[ \t]*(?:#.*)?$", re.MULTILINE)
-_BLOCK = r"^{}:.*\n?(?:(?:[ \t].*)?\n)*"
+_BLOCK = r"^{}:.*\n?(?:(?:[ \t-].*)?\n)*"
 """A top-level key and what is indented below it."""
 
 
@@ -58,15 +58,17 @@ def replace(text: str, key: str, value: str) -> str:
     return block.sub(lambda _: f"{key}: {value}\n", text)
 
 
-def keep(text: str, keys: Container[str]) -> str:
-    r"""Leave out all top-level keys but these and those that begin with ``__``.
+def hide(text: str, used: Container[str]) -> str:
+    r"""Put ``__`` before all top-level keys but these: they have served, and what refers to them still can.
 
     Examples
     --------
-    >>> print(keep("a:\n  x: 1\nb: 2\n__c: 3\n", ["b"]))
-    b: 2
+    >>> print(hide("a: &x\n- 1\nb: *x\n__c: 3\n", ["b"]))
+    __a: &x
+    - 1
+    b: *x
     __c: 3
     <BLANKLINE>
     """
-    block = re.compile(_BLOCK.format("(__)?([^\\s#:]+)"), re.MULTILINE)
-    return block.sub(lambda found: found[0] if found[1] or found[2] in keys else "", text)
+    key = re.compile(r"^(?!__)([^\s#:-][^\s:]*):", re.MULTILINE)
+    return key.sub(lambda found: found[0] if found[1] in used else f"__{found[0]}", text)

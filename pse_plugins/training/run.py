@@ -145,7 +145,7 @@ def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     checks.check_plain(Path(recipe).name, plain_recipe(text))
     settings = build_recipe(text)
     checks.check_built(settings)
-    return recipe_text.keep(text, USED), {"run_opts": options, **run_opts}, settings
+    return recipe_text.hide(text, USED), {"run_opts": options, **run_opts}, settings
 
 
 def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:

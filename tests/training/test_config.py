@@ -13,9 +13,11 @@ from pse_plugins.data import MixtureDataset
 from pse_plugins.errors import ConfigError, PseError
 from pse_plugins.frontend import Frontend
 from pse_plugins.host import check_options, get_host, load
-from pse_plugins.resources import find_recipe, share
+from pse_plugins.resources import find_recipe, recipe_names, share
 from pse_plugins.training.checks import check_arguments, check_built, check_plain
-from pse_plugins.training.config import load_recipe
+from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
+from pse_plugins.training.recipe_text import hide
+from pse_plugins.training.run import USED as RUN_USED
 from pse_plugins.training.schedule import Budget, Schedule
 
 TEXT = """
@@ -146,6 +148,22 @@ def test_mistakes_are_config_errors(recipe, extra, overrides, word):
     recipe.write_text(TEXT + extra)
     with pytest.raises(ConfigError, match=word):
         load_recipe(recipe, overrides, USED)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_record_of_a_run_is_a_recipe_that_says_the_same(name, tmp_path):
+    given = {"data_folder": "speech", "output_folder": "out", "speeds": [0.9, 1.0]}
+    source = recipe_names()[name]
+    if "noise_folder" in source.read_text():
+        given["noise_folder"] = "noise"
+    text = resolve_recipe(source, given, RUN_USED)
+    (tmp_path / "recipe.yaml").write_text(hide(text, RUN_USED))
+    again = plain_recipe(resolve_recipe(tmp_path / "recipe.yaml", {}, RUN_USED))
+    first = plain_recipe(text)
+    assert {key: again[key] for key in first if key in RUN_USED} == {
+        k: v for k, v in first.items() if k in RUN_USED
+    }
+    assert again["data"]["speeds"] == [0.9, 1.0] and again["data"]["law"]["snr"]
 
 
 @pytest.mark.parametrize("path", sorted(share("hparams").glob("*.yaml")), ids=lambda path: path.stem)
