@@ -58,7 +58,7 @@ def losses_are_scalars(rig: ConditionerRig) -> None:
 
 
 def frame_wise(rig: ConditionerRig) -> None:
-    """Another frame ``k`` changes frame ``k`` and no other: nothing is mixed over time."""
+    """Another frame ``k`` changes frame ``k`` and no other, and a frame alone comes out as among others."""
     module, inputs = rig.build(), rig.inputs()
     before, k = rig.run(module, inputs)["y"], 7
     changed = inputs["x"].clone()
@@ -66,6 +66,14 @@ def frame_wise(rig: ConditionerRig) -> None:
     moved = (rig.run(module, {**inputs, "x": changed})["y"] - before).abs().amax((0, 2)) > 1e-5  # [T]
     moved[k] = False
     demand(not moved.any(), f"changing frame {k} changes frames {moved.nonzero().flatten().tolist()}")
+    for part in (slice(k, k + 1), slice(k, k + 5)):
+        alone = rig.run(module, {**inputs, "x": inputs["x"][:, part]})["y"]
+        gap = distance(alone, before[:, part])
+        demand(
+            gap <= 1e-5,
+            f"frames {part.start} to {part.stop - 1} given alone come out {gap:.3g} away from what they are among "
+            "others: the result depends on the position, or on the number of frames",
+        )
 
 
 def cue_matters(rig: ConditionerRig) -> str | None:

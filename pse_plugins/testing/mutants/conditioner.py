@@ -138,6 +138,25 @@ class PeeksAhead(ReferenceConditioner):
         return super().forward(x.roll(-1, dims=1), prepared)
 
 
+@_ward.caught_by("frame-wise")
+class CountsFrames(ReferenceConditioner):
+    """Adds a code of the position, which a stream counts from its own beginning."""
+
+    def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """Condition features that know where they are."""
+        position = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
+        return super().forward(x + 0.1 * position[:, None], prepared)
+
+
+@_ward.caught_by("frame-wise")
+class DividesByLength(ReferenceConditioner):
+    """Scales by the number of frames that happen to come together."""
+
+    def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """Condition scaled features."""
+        return super().forward(x / x.shape[1] ** 0.5, prepared)
+
+
 @_ward.caught_by("cue-matters")
 class IgnoresSpeaker(ReferenceConditioner):
     """Treats every speaker alike."""
