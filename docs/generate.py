@@ -28,7 +28,7 @@ def components() -> str:
     kinds = list(dict.fromkeys(row["kind"] for row in own))
     pages = ["# Components\n", "What is built in; `pse components KIND NAME` shows the same of any plugin.\n"]
     for kind in kinds:
-        pages.append(f"## {kind.replace('_', ' ').capitalize()}s\n")
+        pages.append(f"## {plural(kind)}\n")
         pages += [component(found) for found in json.loads(pse("components", kind, "--json"))]
     return "\n".join(pages)
 
@@ -77,10 +77,15 @@ def conformance() -> str:
         "```\n",
     ]
     for kind in KINDS:
-        pages.append(f"## {kind.replace('_', ' ').capitalize()}s\n")
+        pages.append(f"## {plural(kind)}\n")
         pages += [f"- **{check.name}**: {check.about.replace('``', '`')}" for check in checks(kind)]
         pages.append("")
     return "\n".join(pages)
+
+
+def plural(kind: str) -> str:
+    """Give a kind's heading."""
+    return "Losses" if kind == "loss" else f"{kind.replace('_', ' ').capitalize()}s"
 
 
 def pse(*words: str) -> str:

@@ -31,7 +31,7 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
             )
         annotation = signature.parameters[option].annotation if option in signature.parameters else ""
         if not _fits(value, annotation):
-            raise ComponentError(f"{what}: {option} must be {annotation}, got {value!r}; {accepted}")
+            raise ComponentError(f"{what}: {option} must be {_shown(annotation)}, got {value!r}; {accepted}")
     try:
         signature.bind(**options)
     except TypeError as error:
@@ -54,3 +54,7 @@ _PLAIN: dict[str, type] = {
     "str": str,
     "None": type(None),
 }
+
+
+def _shown(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))

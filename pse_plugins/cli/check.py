@@ -50,11 +50,15 @@ def command(
 
     from .. import host
     from ..testing import examine
+    from ..testing.rigs import RIGS
 
     given, expected = mapping(options, "--options"), _expected(expect or [])
     reports = []
     for each in [kind] if kind else _kinds(name):
         factory, component = host.load(each, name)
+        if given:
+            needed = dict.fromkeys(getattr(RIGS[each], "required", ()), 1)
+            host.check_options(factory, {**needed, **given}, f"{each} {component.name!r}")
         inside = conditioner if each == "backbone" else None
         results = examine(each, name, conditioner=inside, expected_failures=expected, **given)
         title = f"{each} {component.name} ({component.provider})"

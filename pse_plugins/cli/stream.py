@@ -146,5 +146,4 @@ def _stream_file(
         offline = enhancer.enhance(samples, rate, profile, whole=True)[: max(1, len(seen.beginning) - rate)]
         difference = abs(offline - seen.beginning[: len(offline)]).max()
         typer.echo(f"stream vs offline    {difference:.1e} at most, full scale being 1")
-    if out is not None:
-        remark(f"wrote {out}")
+    remark("measured only; --out FILE keeps the sound" if out is None else f"wrote {out}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..errors import ConfigError, nearest
 from .checks import CHECKS
@@ -58,7 +62,15 @@ class Check:
         except Violation:
             raise
         except Exception as error:
-            raise Violation(f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+            said = f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            raise Violation(said + _where(error)) from error
+
+
+def _where(error: BaseException) -> str:
+    """Say where in the component's own code an error came from: the innermost place that is nobody else's."""
+    others = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
+    places = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f" ({Path(places[-1].filename).name}:{places[-1].lineno} in {places[-1].name})" if places else ""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def test_a_backbone_is_checked_with_the_conditioner_that_is_named(capsys):
     [
         (["flim"], "did you mean 'film'"),
         (["film", "--kind", "conditoner"], "did you mean 'conditioner'"),
+        (["film", "--options", "{dmi: 4}"], "no option 'dmi'; did you mean 'dim'"),
+        (["film", "--options", "{normalise: maybe}"], "normalise must be bool"),
         (["film", "--options", "[1]"], "not a mapping in YAML"),
         (["film", "--options", "{hedas: 4"], "not a mapping in YAML"),
         (["film", "--expect", "causal"], "say why"),
