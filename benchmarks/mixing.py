@@ -113,18 +113,18 @@ def peers(utterances: list[Utterance]) -> dict[str, Callable[[], None]]:
 def ours(utterances: list[Utterance]) -> dict[str, Callable[[], None]]:
     """Give our ways: everything in memory, or nothing kept so that windows are decoded; the mixture, or clips too."""
 
-    def draw(max_bytes: int | None, voices: str) -> Callable[[], None]:
+    def draw(max_bytes: int | None, audio: str) -> Callable[[], None]:
         pool = SpeechPool(utterances, RATE, preload=max_bytes is None, max_bytes=max_bytes)
         options = {"segment": SEGMENT / RATE, "scenarios": {"babble": 1}}
         dataset = MixtureDataset(pool, None, size=1 << 30, seed=0, **options)
-        dataset.voices = voices
+        dataset.enrolment_audio = audio
         count = iter(range(1 << 30))
         return lambda: dataset[next(count)] and None
 
     return {
-        f"{place} {what}": draw(max_bytes, voices)
+        f"{place} {what}": draw(max_bytes, audio)
         for place, max_bytes in (("memory", None), ("disk", 1))
-        for what, voices in (("ours", "none"), ("clips", "both"))
+        for what, audio in (("ours", "none"), ("clips", "both"))
     }
 
 

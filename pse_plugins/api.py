@@ -59,6 +59,11 @@ class Component:
     api: tuple[int, int] = API_VERSION
     provider: str = ""
 
+    @property
+    def distribution(self) -> str:
+        """The provider without its version, ``"pse-moe"``."""
+        return self.provider.partition(" ")[0]
+
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ValueError(f"component name {self.name!r} is not kebab-case, such as 'cross-attention'")

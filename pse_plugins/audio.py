@@ -84,12 +84,19 @@ def resample(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
     AudioError
         If a rate is not positive.
     """
-    if not all(isinstance(r, Real) and r > 0 for r in (rate, to)):
-        raise AudioError(
-            f"a sample rate must be a positive number of Hz, got {_shown(rate)} and {_shown(to)}"
-        )
+    check_rates(rate, to)
     return samples if rate == to else np.asarray(soxr.resample(samples, rate, to), dtype=np.float32)
 
 
-def _shown(rate: object) -> str:
-    return f"{rate}" if isinstance(rate, Real) else type(rate).__name__
+def check_rates(*rates: object) -> None:
+    """Refuse sample rates that are no positive numbers.
+
+    Raises
+    ------
+    AudioError
+        For the first such rate.
+    """
+    for rate in rates:
+        if not isinstance(rate, Real) or rate <= 0:
+            shown = rate if isinstance(rate, Real) else type(rate).__name__
+            raise AudioError(f"a sample rate must be a positive number of Hz, got {shown}")

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from .audio import UNREADABLE
+from .audio import UNREADABLE, check_rates
 from .errors import AudioError
 
 _FAMILIES = {
@@ -258,10 +258,7 @@ class ResampledStream:
     """
 
     def __init__(self, inner: BlockProcessor, rate: int, inner_rate: int) -> None:
-        if rate <= 0 or inner_rate <= 0:
-            raise AudioError(
-                f"a sample rate must be a positive number of Hz, got {rate} Hz and {inner_rate} Hz"
-            )
+        check_rates(rate, inner_rate)
         self._inner = inner
         self._same = rate == inner_rate
         self._down = soxr.ResampleStream(rate, inner_rate, 1)

@@ -23,10 +23,10 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from . import host, requirements
-from .api import API_VERSION
+from .api import API_VERSION, Component
 from .enhancer import Enhancer, build_enhancer
 from .errors import BundleError, ComponentError
-from .plugin_sources import OWN
+from .plugin_sources import OWN, installed_version, pip_install
 from .resources import share
 
 FORMAT = 1
@@ -170,10 +170,8 @@ def find_model(bundle: str | Path | None = None) -> Path:
     if chosen:
         if not Path(chosen).is_dir():
             raise BundleError(f"{chosen}: no such bundle folder; check --model or PSE_MODEL")
-        inside = Path(chosen) / "bundle"  # the folder of a run
-        return (
-            inside if (inside / CONFIG).is_file() and not (Path(chosen) / CONFIG).is_file() else Path(chosen)
-        )
+        folders = (Path(chosen), Path(chosen) / "bundle")  # the second, where it is the folder of a run
+        return next((folder for folder in folders if (folder / CONFIG).is_file()), folders[0])
     shipped = share("models") / "default"
     if (shipped / CONFIG).is_file():
         return shipped
@@ -238,9 +236,9 @@ def _without_files(config: dict[str, Any]) -> dict[str, Any]:
 def _full_names(config: dict[str, Any]) -> dict[str, Any]:
     """Write third parties' components as ``"pse-moe/moe"``, so that no other's of that name takes their place."""
     full = dict(config)
-    for kind, provider in _providers(config).items():
-        distribution, short = provider.split(" ")[0], config[kind].rpartition("/")[2]
-        full[kind] = short if distribution == OWN else f"{distribution}/{short}"
+    for kind, component in _components(config).items():
+        own = component.distribution == OWN
+        full[kind] = component.name if own else f"{component.distribution}/{component.name}"
     return full
 
 
@@ -255,22 +253,22 @@ def _own_names(config: dict[str, Any]) -> dict[str, Any]:
 
 def _requirements(config: dict[str, Any]) -> list[str]:
     """List the third-party distributions that the components come from, ``"pse-moe==0.1"``."""
-    used = {provider for provider in _providers(config).values() if provider.split(" ")[0] != OWN}
-    return sorted(map(requirements.of_provider, used))
+    others = [c for c in _components(config).values() if c.distribution != OWN]
+    return sorted({requirements.of_provider(component.provider) for component in others})
 
 
-def _providers(config: dict[str, Any]) -> dict[str, str]:
-    """Tell who offers each component, kind -> ``"pse-moe 0.1"``."""
+def _components(config: dict[str, Any]) -> dict[str, Component]:
+    """Look up the record of each component, kind -> record."""
     offers = host.get_host()
-    return {kind: offers.find(kind, config[kind]).provider for kind in _KINDS if config[kind] is not None}
+    return {kind: offers.find(kind, config[kind]) for kind in _KINDS if config[kind] is not None}
 
 
 def _check_plugins(folder: Path, plugins: list[str]) -> None:
     """Say which plugin to install, before anything is built; warn where another version is installed."""
     for requirement in plugins:
         name, _, version = requirement.partition("==")
-        command = requirements.pip_install(requirement)
-        installed = requirements.installed_version(name)
+        command = pip_install(requirement)
+        installed = installed_version(name)
         if installed is None:
             raise BundleError(f"{folder}: needs the plugin {requirement}: {command}")
         if installed != version:
@@ -294,7 +292,7 @@ def _check_components(folder: Path, config: dict[str, Any]) -> None:
             absent = host.get_host().why_absent(name.partition("/")[0])
             raise BundleError(
                 f"{folder}: needs the {kind} {name!r} of {requirement}, and what is installed does not offer it"
-                f"{f' ({absent})' if absent else ''}: {requirements.pip_install(requirement)}"
+                f"{f' ({absent})' if absent else ''}: {pip_install(requirement)}"
             ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import host
 from .api import KINDS, Component, HookSpecs
+from .signatures import type_name
 
 GIVEN = ("dim", "cue_dim", "n_bins", "make_conditioner")
 """Arguments that `build_enhancer` gives; all others are options of the recipe."""
@@ -104,8 +105,7 @@ def _option(parameter: inspect.Parameter, entries: dict[str, tuple[str, str]]) -
     annotation = "" if parameter.annotation is parameter.empty else parameter.annotation
     return Option(
         parameter.name,
-        kind
-        or (annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))),
+        kind or type_name(annotation),
         "" if empty else repr(parameter.default),
         about,
         parameter.name in GIVEN,

@@ -91,11 +91,11 @@ class Host:
         """
         offers = self.components(kind)
         given, _, short = str(name).rpartition("/")
-        found = [c for c in offers if c.name == short and normalise(given) in ("", _distribution(c))]
+        found = [c for c in offers if c.name == short and normalise(given) in ("", normalise(c.distribution))]
         if len(found) == 1:
             return found[0]
         if found:
-            full = "; ".join(f"{c.provider.split(' ')[0]}/{c.name} ({c.provider})" for c in found)
+            full = "; ".join(f"{c.distribution}/{c.name} ({c.provider})" for c in found)
             raise ComponentError(f"{kind} {name!r} is offered by {len(found)} plugins; name one of: {full}")
         names = [c.name for c in offers]
         absent = "".join(f"; {failure}" for failure in self.failures)
@@ -171,10 +171,6 @@ class Host:
                     raise UnfitPlugin(
                         f"another of its entry points offers a {kind} {component.name!r} already"
                     )
-
-
-def _distribution(component: Component) -> str:
-    return normalise(component.provider.split(" ")[0])
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import inspect
 import os
 import sys
@@ -15,7 +14,19 @@ import pluggy
 
 from .api import API_VERSION, KINDS, Component
 from .errors import nearest
-from .plugin_sources import GROUP, OWN, Caution, Failure, Remark, Source, UnfitPlugin, normalise, reason_of
+from .plugin_sources import (
+    GROUP,
+    OWN,
+    Caution,
+    Failure,
+    Remark,
+    Source,
+    UnfitPlugin,
+    installed_version,
+    normalise,
+    pip_install,
+    reason_of,
+)
 
 SLOW = 0.5
 """Seconds that a plugin may take to load before it is remarked on."""
@@ -111,7 +122,7 @@ def _install(source: Source, error: ImportError) -> str:
     with contextlib.suppress(Exception):  # metadata that cannot be read
         unmet = _unmet((source.distribution.requires if source.distribution else None) or [])
     same = [text for name, text in unmet.items() if name == normalise(top)]
-    return f"pip install {' '.join(same or unmet.values() or [normalise(top)])}"
+    return pip_install(*(same or unmet.values() or [normalise(top)]))
 
 
 def _unmet(requires: list[str]) -> dict[str, str]:
@@ -121,18 +132,9 @@ def _unmet(requires: list[str]) -> dict[str, str]:
     unmet = {}
     for requirement in map(Requirement, requires):
         needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if needed and not _present(requirement.name):
-            text = f"{requirement.name}{requirement.specifier}"
-            unmet[normalise(requirement.name)] = f'"{text}"' if requirement.specifier else text
+        if needed and installed_version(requirement.name) is None:
+            unmet[normalise(requirement.name)] = f"{requirement.name}{requirement.specifier}"
     return unmet
-
-
-def _present(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:

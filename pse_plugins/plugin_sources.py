@@ -130,6 +130,28 @@ def own_version() -> str:
     return str(importlib.import_module(str(__package__)).__version__)
 
 
+def installed_version(distribution: str) -> str | None:
+    """Give the version of a distribution, of this one too where it runs from a checkout; None if there is none."""
+    if normalise(distribution) == OWN:
+        return own_version()
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def pip_install(*requirements: str) -> str:
+    """Write the command that installs requirements; empty for none.
+
+    Examples
+    --------
+    >>> pip_install("pse-gain==0.2", "pse-moe>=0.1")
+    'pip install pse-gain==0.2 "pse-moe>=0.1"'
+    """
+    quoted = [f'"{text}"' if set(text) & set("<>;!~ []*") else text for text in requirements]
+    return " ".join(["pip install", *quoted]) if quoted else ""
+
+
 def built_in(rooms: Iterable[str]) -> list[Source]:
     """Give this package's own plugin modules, by dotted name."""
     version = own_version()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import yaml
 from . import host
 from .api import KINDS
 from .errors import ConfigError
-from .plugin_sources import OWN, normalise, own_version
+from .plugin_sources import installed_version, pip_install
 
 KEY = "requires_plugins"
 """A recipe's key for the plugins that it needs: ``requires_plugins: [pse-moe>=0.1]``."""
@@ -55,16 +54,6 @@ def in_use() -> list[str]:
     return sorted({of_provider(c.provider) for kind in KINDS for c in offers.components(kind)})
 
 
-def installed_version(distribution: str) -> str | None:
-    """Give the version of a distribution, of this one too where it runs from a checkout; None if there is none."""
-    if normalise(distribution) == OWN:
-        return own_version()
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def check_recipe(text: str) -> None:
     """Check what a recipe says under ``requires_plugins``; nothing that the recipe describes is built.
 
@@ -95,18 +84,6 @@ def unmet(requirements: Iterable[str]) -> list[Need]:
         If one is not written as pip takes it.
     """
     return [need for need in map(_need, requirements) if need is not None]
-
-
-def pip_install(*requirements: str) -> str:
-    """Write the command that installs requirements; empty for none.
-
-    Examples
-    --------
-    >>> pip_install("pse-gain==0.2", "pse-moe>=0.1")
-    'pip install pse-gain==0.2 "pse-moe>=0.1"'
-    """
-    quoted = [f'"{text}"' if set(text) & set("<>;!~ []*") else text for text in requirements]
-    return " ".join(["pip install", *quoted]) if quoted else ""
 
 
 def _stated(text: str) -> list[str]:

@@ -31,7 +31,9 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
             )
         annotation = signature.parameters[option].annotation if option in signature.parameters else ""
         if not _fits(value, annotation):
-            raise ComponentError(f"{what}: {option} must be {_shown(annotation)}, got {value!r}; {accepted}")
+            raise ComponentError(
+                f"{what}: {option} must be {type_name(annotation)}, got {value!r}; {accepted}"
+            )
     try:
         signature.bind(**options)
     except TypeError as error:
@@ -40,8 +42,7 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
 
 def _fits(value: Any, annotation: Any) -> bool:
     """Tell whether a value is of one of the plain types of an annotation; others are not judged."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    names = [name.strip() for name in text.split("|")]
+    names = [name.strip() for name in type_name(annotation).split("|")]
     if not all(name in _PLAIN for name in names):
         return True
     return any(isinstance(value, _PLAIN[n]) and (n == "bool" or not isinstance(value, bool)) for n in names)
@@ -56,5 +57,6 @@ _PLAIN: dict[str, type] = {
 }
 
 
-def _shown(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
+    """Write an annotation as its author did."""
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))

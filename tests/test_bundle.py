@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pse_plugins import bundle
+from pse_plugins.api import Component
 from pse_plugins.bundle import CONFIG, WEIGHTS
 from pse_plugins.contracts import Conditioner
 from pse_plugins.enhancer import build_enhancer
@@ -168,10 +169,7 @@ def test_a_missing_plugin_is_named_with_its_remedy(tmp_path, monkeypatch):
 def test_third_party_components_are_required_by_version(tmp_path, monkeypatch):
     class Host:
         def find(self, kind, name):
-            class Found:
-                provider = "pse-moe 0.1" if name == "film" else "pse-plugins 9"
-
-            return Found()
+            return Component(name, "a:B", provider="pse-moe 0.1" if name == "film" else "pse-plugins 9")
 
     monkeypatch.setattr(bundle.host, "get_host", Host)
     assert bundle._requirements(TINY) == ["pse-moe==0.1"]

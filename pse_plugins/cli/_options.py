@@ -38,6 +38,6 @@ def mapping(text: str, option: str) -> dict[str, Any]:
         found = yaml.safe_load(text if text.startswith("{") else "{" + text + "}")
     except yaml.YAMLError:
         found = None
-    if not isinstance(found, dict) or any(value is None for value in found.values()):
+    if not isinstance(found, dict) or any(f"{key}:" not in text for key in found):  # {heads} would be null
         raise ConfigError(f"{option} {text!r} is not a mapping in YAML; write it as {option} '{{hidden: 8}}'")
     return found

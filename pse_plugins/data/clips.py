@@ -67,23 +67,23 @@ def choose_clips(
     list of ClipRef
         Fewer than ``count`` if there are no more; none if nothing fits.
     """
-    open_: deque[Iterator[ClipRef]] = deque()
+    started: deque[Iterator[ClipRef]] = deque()
     chosen: list[ClipRef] = []
     for k in rng.permutation(len(utterances)).tolist():
         if len(chosen) == count:
             return chosen
-        _take(_clips(pool, utterances[k], lengths, rng, (avoid or {}).get(utterances[k])), chosen, open_)
-    while open_ and len(chosen) < count:
-        _take(open_.popleft(), chosen, open_)
+        _take(_clips(pool, utterances[k], lengths, rng, (avoid or {}).get(utterances[k])), chosen, started)
+    while started and len(chosen) < count:
+        _take(started.popleft(), chosen, started)
     return chosen
 
 
-def _take(source: Iterator[ClipRef], chosen: list[ClipRef], open_: deque[Iterator[ClipRef]]) -> None:
+def _take(source: Iterator[ClipRef], chosen: list[ClipRef], started: deque[Iterator[ClipRef]]) -> None:
     """Take one clip of a recording; where there was one there may be another."""
     clip = next(source, None)
     if clip is not None:
         chosen.append(clip)
-        open_.append(source)
+        started.append(source)
 
 
 def _clips(

@@ -41,7 +41,7 @@ class MixtureDataset(Dataset[Mixture]):
 
     Attributes
     ----------
-    voices : str
+    enrolment_audio : str
         Whose enrolment clips items hold: ``"both"``, ``"right"`` (none of somebody else), or ``"none"`` where
         cues are looked up. It takes time to read them.
 
@@ -69,7 +69,7 @@ class MixtureDataset(Dataset[Mixture]):
         self.drawer = Drawer(make(MixingLaw, law), speech, noise)
         augmentation = enrolment_augmentation
         self.augmentation = None if augmentation is None else make(EnrolmentAugmentation, augmentation)
-        self.voices = "both"
+        self.enrolment_audio = "both"
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # seen by workers that live on
 
     @property
@@ -97,7 +97,7 @@ class MixtureDataset(Dataset[Mixture]):
         plan = self.drawer.draw(rng, f"{self.seed}-{epoch}-{index}")
         level = self.law.level_db
         wanted = None if level is None else float(rng.uniform(level[0], level[1]))
-        item = mix(plan, self.speech, self.noise, wanted, self.voices)
+        item = mix(plan, self.speech, self.noise, wanted, self.enrolment_audio)
         if self.augmentation is None:
             return item
         enrolment = [self.augmentation(clip, self.speech.enrolment_rate, rng) for clip in item.enrolment]

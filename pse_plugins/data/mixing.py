@@ -11,7 +11,7 @@ from .activity import active_rms
 from .plan import Mixture, Part, Plan
 from .pools import NoisePool, SpeechPool
 
-VOICES = ("both", "right", "none")
+ENROLMENT_AUDIO = ("both", "right", "none")
 """Whose enrolment clips an item holds: for evaluation, for training, and for training on cached cues."""
 
 
@@ -20,7 +20,7 @@ def mix(
     speech: SpeechPool,
     noise: NoisePool | None,
     level_db: float | None = None,
-    voices: str = "both",
+    enrolment_audio: str = "both",
 ) -> Mixture:
     """Make a mixture at the plan's SNR.
 
@@ -34,8 +34,8 @@ def mix(
         Where the recordings are.
     level_db : float or None
         Wanted RMS level of the active target, in dB below full scale.
-    voices : str
-        Whose enrolment clips are read; one of `VOICES`.
+    enrolment_audio : str
+        Whose enrolment clips are read; one of `ENROLMENT_AUDIO`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def mix(
     if peak > 1:
         gains = [float(np.float32(g * 0.999 / peak)) for g in gains]
         wanted, mixture = _add(target, others, gains)
-    return _item(plan.with_gains(gains), mixture, wanted, speech, voices)
+    return _item(plan.with_gains(gains), mixture, wanted, speech, enrolment_audio)
 
 
 def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
@@ -129,7 +129,7 @@ def _add(
 
 
 def _item(
-    plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool, voices: str = "both"
+    plan: Plan, mixture: np.ndarray, target: np.ndarray, speech: SpeechPool, enrolment_audio: str = "both"
 ) -> Mixture:
     """Put the item together."""
     whole = plan.target.length == speech.outline(plan.target.id).size
@@ -140,9 +140,9 @@ def _item(
         scenario=plan.scenario,
         snr=plan.snr,
         speaker=plan.speaker,
-        enrolment=[speech.clip(ref) for ref in plan.clips if voices != "none"],
+        enrolment=[speech.clip(ref) for ref in plan.clips if enrolment_audio != "none"],
         clips=list(plan.clips),
-        wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips if voices == "both"],
+        wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips if enrolment_audio == "both"],
         wrong_clips=list(plan.wrong_clips),
         words=speech.source(plan.target.id).words if whole else "",
         plan=plan,

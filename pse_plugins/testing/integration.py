@@ -12,7 +12,7 @@ import torch
 from .. import bundle, host
 from ..enhancer import Enhancer, build_enhancer
 from .array_rigs import speech_like
-from .kit import Result
+from .kit import Result, describe_error
 from .verdict import Violation, demand
 
 SMALL: dict[str, Any] = {
@@ -174,7 +174,7 @@ def _result(check: str, kind: str, name: str, config: dict[str, Any]) -> Result:
     except Violation as violation:
         return Result(check, "failed", str(violation))
     except Exception as error:
-        return Result(check, "failed", f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        return Result(check, "failed", describe_error(error))
     return Result(check, "passed" if reason is None else "not applicable", reason or "")
 
 

@@ -62,15 +62,17 @@ class Check:
         except Violation:
             raise
         except Exception as error:
-            said = f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise Violation(said + _where(error)) from error
+            raise Violation(describe_error(error)) from error
 
 
-def _where(error: BaseException) -> str:
-    """Say where in the component's own code an error came from: the innermost place that is nobody else's."""
+def describe_error(error: BaseException) -> str:
+    """Say in one line what was raised, and where in the component's own code: the innermost place there."""
+    said = f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}"
     others = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
     places = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    return f" ({Path(places[-1].filename).name}:{places[-1].lineno} in {places[-1].name})" if places else ""
+    if not places:
+        return said
+    return f"{said} ({Path(places[-1].filename).name}:{places[-1].lineno} in {places[-1].name})"
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def _data(make: Callable[[], RecipeData]) -> RecipeData:
     data = make()
     if if_main_process():
         ddp_barrier()
-    data.train.voices = data.valid.voices = "right"  # other people's clips are for the test
+    data.train.enrolment_audio = data.valid.enrolment_audio = "right"  # other people's clips are for the test
     return data
 
 
@@ -226,7 +226,7 @@ def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> Cue
     views = {m.view for m in enhancer.modules() if isinstance(m, Conditioner)}
     tokens = bool(views - {"vector", "utterances"})
     for part in (data.train, data.valid):
-        part.voices = "none" if part.augmentation is None else "right"
+        part.enrolment_audio = "none" if part.augmentation is None else "right"
     return CueBank(encoder, [data.train.speech, data.valid.speech], tokens)
 
 

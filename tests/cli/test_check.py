@@ -46,6 +46,12 @@ def test_an_expected_failure_is_no_failure_and_must_fail(offer, capsys):
     assert "PASSES   double-precision" in capsys.readouterr().out
 
 
+def test_an_option_may_be_null(capsys):
+    options = "{weights: null, hidden: 4, layers: 1}"
+    assert cli.run(["check", "d-vector", "--options", options]) == 0
+    assert "18 of 18 in order" in capsys.readouterr().out
+
+
 def test_a_name_of_two_kinds_is_checked_as_both_unless_one_is_named(capsys):
     assert cli.run(["check", "si-sdr"]) == 0
     out = capsys.readouterr().out
@@ -72,6 +78,7 @@ def test_a_backbone_is_checked_with_the_conditioner_that_is_named(capsys):
         (["film", "--kind", "conditoner"], "did you mean 'conditioner'"),
         (["film", "--options", "{dmi: 4}"], "no option 'dmi'; did you mean 'dim'"),
         (["film", "--options", "{normalise: maybe}"], "normalise must be bool"),
+        (["film", "--options", "{dim}"], "not a mapping in YAML"),
         (["film", "--options", "[1]"], "not a mapping in YAML"),
         (["film", "--options", "{hedas: 4"], "not a mapping in YAML"),
         (["film", "--expect", "causal"], "say why"),

@@ -49,7 +49,7 @@ def test_any_number_of_workers_gives_the_same_batches_also_over_epochs(make_data
 
 def test_clips_that_nobody_needs_are_not_read_and_all_else_stays(make_dataset):
     whole, right, none = (make_dataset(scenarios={"babble": 1}) for _ in range(3))
-    right.voices, none.voices = "right", "none"
+    right.enrolment_audio, none.enrolment_audio = "right", "none"
     for i in range(4):
         assert bits(right[i]) == bits(whole[i])
         assert whole[i].wrong_enrolment and not right[i].wrong_enrolment and not none[i].enrolment
