@@ -24,7 +24,8 @@ from torch import Tensor
 
 from . import host, requirements
 from .api import API_VERSION, Component
-from .enhancer import Enhancer, build_enhancer
+from .assembly import build_enhancer
+from .enhancer import Enhancer
 from .errors import BundleError, ComponentError
 from .plugin_sources import OWN, installed_version, pip_install
 from .resources import share

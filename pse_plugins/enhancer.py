@@ -1,13 +1,11 @@
-"""Join the parts: one function builds an enhancer from a configuration, for YAML recipes and bundles alike."""
+"""The enhancer: frontend, speaker encoder and conditioned backbone joined, for whole signals, streams and arrays."""
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,25 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import audio, host
-from .conditioned import ConditionedFeatures
-from .contracts import VIEWS, Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
-from .errors import AudioError, ConfigError, nearest
+from . import audio
+from .contracts import Backbone, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
+from .errors import AudioError, ConfigError
 from .frontend import Frontend
 from .profile import Profile, assess
 from .stream import Stream
-
-DEFAULTS: dict[str, Any] = {
-    "sample_rate": 16000,
-    "frontend_options": {},
-    "speaker_encoder": "d-vector",
-    "speaker_encoder_options": {},
-    "conditioner": "film",
-    "conditioner_options": {},
-    "backbone": "gru",
-    "backbone_options": {},
-}
-"""What a configuration may say, and what it says where it is silent."""
 
 
 class Enhanced(NamedTuple):
@@ -57,7 +42,7 @@ class Enhancer(nn.Module):
     speaker_encoder : SpeakerEncoder or None
         None if the backbone needs no cue.
     config : dict
-        What `build_enhancer` made it from.
+        What `assembly.build_enhancer` made it from.
     """
 
     def __init__(
@@ -332,101 +317,3 @@ class Enhancer(nn.Module):
         if self.speaker_encoder is None:
             raise ConfigError("this model has no speaker encoder: it takes no enrolment")
         return self.speaker_encoder
-
-
-def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
-    """Build an enhancer from a configuration; nothing is built before all names and options are known.
-
-    Parameters
-    ----------
-    config : mapping
-        Any of the keys of `DEFAULTS`: component names, and one options mapping each. ``conditioner: null``
-        makes a network that needs no enrolment.
-
-    Returns
-    -------
-    Enhancer
-        Its ``config`` holds every key, so that it can be built again.
-
-    Raises
-    ------
-    ConfigError
-        If a key is unknown or an option out of range.
-    ComponentError
-        If a component or one of its options is unknown.
-    """
-    for key in config:
-        if key not in DEFAULTS:
-            raise ConfigError(
-                f"enhancer: no key {key!r}{nearest(key, DEFAULTS)}; keys: {', '.join(DEFAULTS)}"
-            )
-    full = {key: _plain(config.get(key, default)) for key, default in DEFAULTS.items()}
-    for key in [key for key in DEFAULTS if key.endswith("_options")]:
-        full[key] = dict(full[key] or {})
-    rate = full["sample_rate"]
-    host.check_options(Frontend, {"sample_rate": rate, **full["frontend_options"]}, "frontend")
-    frontend = Frontend(rate, **full["frontend_options"])
-    backbone_factory, backbone = host.load("backbone", full["backbone"])
-    backbone_options = {"n_bins": frontend.n_bins, "make_conditioner": None, **full["backbone_options"]}
-    host.check_options(
-        backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
-    )
-    if full["conditioner"] is None:
-        return Enhancer(frontend, backbone_factory(**backbone_options), None, full)
-    make, encoder = _conditioning(full, frontend)
-    if getattr(make.func, "site", None) == "features":
-        inner = backbone_factory(**backbone_options)
-        return Enhancer(frontend, ConditionedFeatures(make(dim=frontend.n_bins), inner), encoder, full)
-    return Enhancer(
-        frontend, backbone_factory(**{**backbone_options, "make_conditioner": make}), encoder, full
-    )
-
-
-def _conditioning(config: dict[str, Any], frontend: Frontend) -> tuple[partial[Conditioner], SpeakerEncoder]:
-    """Build the encoder, and what builds conditioners for it; all options are checked before either."""
-    if config["speaker_encoder"] is None:
-        raise ConfigError(
-            f"conditioner {config['conditioner']!r} needs a speaker_encoder; name one, or conditioner: null"
-        )
-    factory, component = host.load("conditioner", config["conditioner"])
-    options = config["conditioner_options"]
-    host.check_options(
-        factory, {"dim": 1, "cue_dim": 1, **options}, f"conditioner {component.name!r} ({component.provider})"
-    )
-    view = options.get("view") or _default_view(factory)
-    if view not in VIEWS:
-        raise ConfigError(
-            f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
-        )
-    encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
-    encoder_options = _encoder_options(encoder_factory, config["speaker_encoder_options"], frontend)
-    encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
-    return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
-
-
-def _encoder_options(
-    factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend
-) -> dict[str, Any]:
-    """Tell an encoder that reads features how many bins they have, if it asks."""
-    known = inspect.signature(factory).parameters
-    default = known["input"].default if "input" in known else getattr(factory, "input", "waveform")
-    reads = options.get("input", default)
-    given = {"n_bins": frontend.n_bins} if reads == "features" and "n_bins" in known else {}
-    return {**given, **options}
-
-
-def _default_view(factory: Callable[..., Any]) -> str:
-    """Tell which view of the cue a conditioner reads unless told otherwise."""
-    parameter = inspect.signature(factory).parameters.get("view")
-    if parameter is not None and isinstance(parameter.default, str):
-        return parameter.default
-    return getattr(factory, "view", Conditioner.view)
-
-
-def _plain(value: Any) -> Any:
-    """Copy YAML's mappings and lists to plain ones that JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

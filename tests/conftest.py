@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest_plugins = ["pse_plugins.pytest_plugin"]  # as the entry point does where it is installed
+pytest_plugins = ["fake_plugins", "pse_plugins.pytest_plugin"]  # the latter as its entry point does
 
 torch.set_num_threads(1)
 

@@ -1,13 +1,17 @@
 """Fake installed distributions: a module and a ``*.dist-info`` folder with its entry points, on ``sys.path``."""
 
 import importlib
+import os
+import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from pse_plugins.host import get_host
 
+ROOT = Path(__file__).parent.parent
 GOOD = """
 from pse_plugins import Component, hookimpl
 @hookimpl
@@ -37,8 +41,8 @@ def put(folder, name, body, version="0.1", entries=None, requires=(), metadata=T
     return info
 
 
-@pytest.fixture(name="install")
-def fake_install(tmp_path, monkeypatch):
+@pytest.fixture
+def install(tmp_path, monkeypatch):
     """Install fake distributions for one test: ``install(name, body, ...)``, as `put`."""
     folder = tmp_path / "site"
     folder.mkdir()
@@ -57,3 +61,29 @@ def fake_install(tmp_path, monkeypatch):
     get_host.cache_clear()
     for name in [n for n in sys.modules if n.startswith("pse_fake")]:
         del sys.modules[name]
+
+
+def names(host, kind="conditioner"):
+    return [c.name for c in host.components(kind)]
+
+
+def said(notices):
+    return "\n".join(map(str, notices))
+
+
+def path_with(folder):
+    """Give the environment in which the fake distributions of a folder are installed."""
+    path = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "COLUMNS": "200",
+        "PYTHONUNBUFFERED": "",
+    }
+
+
+def pse(folder, *args, **environment):
+    """Run ``pse`` in a process of its own, with the fake distributions of a folder installed."""
+    env = {**path_with(folder), **environment}
+    command = [sys.executable, "-m", "pse_plugins.cli", *args]
+    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=folder, check=False)

@@ -12,9 +12,9 @@ import torch
 
 from pse_plugins import bundle
 from pse_plugins.api import Component
+from pse_plugins.assembly import build_enhancer
 from pse_plugins.bundle import CONFIG, WEIGHTS
 from pse_plugins.contracts import Conditioner
-from pse_plugins.enhancer import build_enhancer
 from pse_plugins.errors import BundleError
 
 TINY = {

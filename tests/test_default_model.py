@@ -7,7 +7,8 @@ import pytest
 
 from pse_plugins import build, bundle
 from pse_plugins.data.activity import active_rms
-from pse_plugins.data.espeak import cast_voices, speak
+from pse_plugins.data.espeak import speak
+from pse_plugins.data.voices import cast_voices
 from pse_plugins.resources import share
 
 RATE = 16000

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from environments import make_environment  # noqa: F401 - a fixture
-from fake_plugins import fake_install  # noqa: F401 - a fixture
 
 from pse_plugins.api import KINDS, HookSpecs
 from pse_plugins.host import Host

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import PAIRS, TINY, tiny_enhancer
 
+from pse_plugins.assembly import DEFAULTS, build_enhancer
 from pse_plugins.contracts import SpeakerCue
-from pse_plugins.enhancer import DEFAULTS, Enhancer, build_enhancer
+from pse_plugins.enhancer import Enhancer
 from pse_plugins.errors import AudioError, BundleError, ComponentError, ConfigError
 
 RATE = 16000

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 import torch
-from fake_plugins import fake_install, good  # noqa: F401 - a fixture among them
+from fake_plugins import good
 from packaging.requirements import Requirement
 
 import pse_plugins
 from pse_plugins import bundle, requirements
+from pse_plugins.assembly import build_enhancer
 from pse_plugins.cli import run as pse
-from pse_plugins.enhancer import build_enhancer
 from pse_plugins.errors import BundleError, ConfigError
 from pse_plugins.host import get_host
 from pse_plugins.requirements import check_recipe, in_use

@@ -2,7 +2,7 @@
 
 import torch
 
-from pse_plugins.enhancer import build_enhancer
+from pse_plugins.assembly import build_enhancer
 
 TINY = {
     "gru": {"layers": 2, "hidden": 12},

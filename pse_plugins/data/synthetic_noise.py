@@ -10,8 +10,9 @@ import soundfile
 from scipy.signal import fftconvolve
 
 from ..errors import ConfigError, nearest
-from .espeak import crowd, level, read_sentences, run_alone, speak
+from .espeak import level, read_sentences, run_alone, speak
 from .manifest import digest, is_fresh, mark_fresh, write_json
+from .voices import crowd
 
 FOLDS = 5
 """No two folds share a seed or the value of a parameter; the last is for test."""

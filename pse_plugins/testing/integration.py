@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from .. import bundle, host
-from ..enhancer import Enhancer, build_enhancer
+from ..assembly import build_enhancer
+from ..enhancer import Enhancer
 from .array_rigs import speech_like
 from .kit import Result, describe_error
 from .verdict import Violation, demand

@@ -15,10 +15,11 @@ import torch
 from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
 
 from .. import __version__, requirements
+from ..assembly import DEFAULTS, build_enhancer
 from ..contracts import Conditioner
 from ..data import RecipeData
 from ..data.manifest import digest
-from ..enhancer import DEFAULTS, Enhancer, build_enhancer
+from ..enhancer import Enhancer
 from ..errors import ConfigError
 from . import checks, recipe_text
 from .brain import PSEBrain

@@ -15,7 +15,8 @@ import soundfile
 import torch
 
 from pse_plugins import bundle, cli
-from pse_plugins.enhancer import Enhancer, build_enhancer
+from pse_plugins.assembly import build_enhancer
+from pse_plugins.enhancer import Enhancer
 
 RATE = 8000
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import torch
 from rich.console import Console
 
 from pse_plugins import bundle, cli
+from pse_plugins.assembly import build_enhancer
 from pse_plugins.cli import demo
-from pse_plugins.enhancer import build_enhancer
 from pse_plugins.errors import PseError
 from pse_plugins.resources import find_recipe
 from pse_plugins.training.config import load_recipe

@@ -9,13 +9,8 @@ import soundfile
 
 from pse_plugins.data import espeak as module
 from pse_plugins.data.corpora import prepare_librispeech, prepare_speaker_folders
-from pse_plugins.data.espeak import (
-    cast_voices,
-    crowd,
-    read_sentences,
-    speak,
-    synthesise_corpus,
-)
+from pse_plugins.data.espeak import read_sentences, speak, synthesise_corpus
+from pse_plugins.data.voices import cast_voices, crowd
 from pse_plugins.errors import ConfigError, DataError
 
 pytest.importorskip(
@@ -33,23 +28,6 @@ def fingerprint(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     return synthesise_corpus(tmp_path_factory.mktemp("speech"), voices=12, sentences=2, seed=3)
-
-
-def test_no_two_voices_are_the_same():
-    split = cast_voices(100, seed=5)
-    everybody = [v for voices in split.values() for v in voices] + crowd(50, seed=5)
-    assert len({v.id for v in everybody}) == len({v.formants for v in everybody}) == 150
-
-
-@pytest.mark.parametrize("count", [12, 60, 1000])
-def test_any_allowed_number_of_voices_can_be_cast(count):
-    split = cast_voices(count)
-    assert sum(map(len, split.values())) == count
-    assert min(map(len, split.values())) >= 2
-
-
-def test_another_seed_casts_other_voices():
-    assert cast_voices(60, seed=0) == cast_voices(60, seed=0) != cast_voices(60, seed=1)
 
 
 def test_voices_are_told_apart():
