@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -101,6 +102,8 @@ class Host:
         absent = "".join(f"; {failure}" for failure in self.failures)
         left_out = ", ".join(r.provider for r in self.remarks if isinstance(r, LeftOut))
         absent += f"; left out by PSE_PLUGINS or PSE_BLOCK: {left_out}" if left_out else ""
+        if given and plugin_sources.installed_version(given) is None:
+            absent = f"; {given} is not installed: {plugin_sources.pip_install(given)}"
         raise ComponentError(
             f"no {kind} {name!r}{nearest(short, names)}; available: {', '.join(names)}{absent}"
         )
@@ -123,7 +126,7 @@ class Host:
         module, _, attribute = component.factory.partition(":")
         try:
             with output_to_stderr():
-                return getattr(importlib.import_module(module), attribute)
+                return _attribute(importlib.import_module(module), attribute)
         except (PseError, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -171,6 +174,14 @@ class Host:
                     raise UnfitPlugin(
                         f"another of its entry points offers a {kind} {component.name!r} already"
                     )
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    """Get a factory from its module; where there is none of the name, say which is near."""
+    if not hasattr(module, name):
+        own = [n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__]
+        raise AttributeError(f"{module.__name__} has no {name!r}{nearest(name, own)}")
+    return getattr(module, name)
 
 
 @functools.cache

@@ -6,8 +6,10 @@ import contextlib
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -100,13 +102,24 @@ def failure(source: Source, error: BaseException) -> Failure:
 
 def remedy(source: Source, error: BaseException) -> str:
     """Say what to do about a plugin, or a part of it, that cannot be imported."""
-    name = source.provider
+    name, folder = source.provider, source.editable_folder
     first = getattr(error, "remedy", "") or f"pip install -U {name}"
     if isinstance(error, ImportError) and error.name:
         first = _install(source, error)
+    if folder and name in first.split():  # its author is at work: another version is no remedy
+        first = f"mend {_place(error, folder)}"
     if normalise(name) == OWN:
         return first
     return f"{first}, or pip uninstall {name}, or set PSE_BLOCK={name}"
+
+
+def _place(error: BaseException, folder: Path) -> str:
+    """Name the line within a folder that an error was raised from, or the folder."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [f for f in frames if folder in Path(f.filename).parents and "site-packages" not in f.filename]
+    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else str(folder)
 
 
 def _install(source: Source, error: ImportError) -> str:

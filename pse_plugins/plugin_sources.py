@@ -10,11 +10,14 @@ import contextlib
 import functools
 import importlib
 import importlib.metadata
+import json
 import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlparse
 
 from .errors import nearest
 
@@ -112,6 +115,16 @@ class Source:
     entry: str
     load: Callable[[], Any]
     distribution: importlib.metadata.Distribution | None = None
+
+    @property
+    def editable_folder(self) -> Path | None:
+        """Its sources, where it was installed with ``pip install -e``; None where it was not."""
+        with contextlib.suppress(Exception):  # metadata that cannot be read
+            text = self.distribution.read_text("direct_url.json") if self.distribution else None
+            about = json.loads(text or "{}")
+            if about.get("dir_info", {}).get("editable"):
+                return Path(unquote(urlparse(about["url"]).path))
+        return None
 
 
 def normalise(distribution: str) -> str:

@@ -180,6 +180,19 @@ def test_a_factory_that_cannot_be_imported_says_who_and_what_to_install(install)
         host.load(host.find("conditioner", "late"))
 
 
+def test_a_misspelt_class_shows_the_nearest(install):
+    install("pse-fake", good("ok").replace(":Film", ":Flim"))
+    with pytest.raises(ComponentError, match="film has no 'Flim'; did you mean 'Film'"):
+        build("conditioner", "ok", dim=2, cue_dim=2)
+
+
+def test_a_distribution_that_is_not_installed_is_said_to_be(install):
+    with pytest.raises(
+        ComponentError, match=r"no conditioner 'pse-away/film'.*; pse-away is not installed: pip"
+    ):
+        build("conditioner", "pse-away/film")
+
+
 def test_a_factory_whose_module_exits_does_not_end_the_tool(install):
     (install.folder / "pse_fake_part.py").write_text("raise SystemExit(0)")
     install("pse-fake-late", good("late").replace("pse_plugins.conditioners.film:Film", "pse_fake_part:X"))

@@ -108,6 +108,23 @@ def test_an_entry_point_that_names_no_module_is_that_plugins_failure(install, en
     assert failure.provider == "pse-fake-odd"
 
 
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise ValueError('unfinished')", 1),
+        ("x = 1\ndef f(:\n", 2),
+        (good("ok").replace("pse_cond", "pse_con"), 0),
+    ],
+)
+def test_who_writes_a_plugin_is_told_the_line_and_not_to_upgrade(install, body, line):
+    info = install("pse-fake-mine", body)
+    url = f"file://{install.folder}"
+    (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
+    (failure,) = Host().failures
+    place = install.folder / f"pse_fake_mine.py:{line}" if line else install.folder
+    assert failure.remedy.startswith(f"mend {place}, or pip uninstall") and "-U" not in failure.remedy
+
+
 def test_other_peoples_damaged_metadata_is_not_our_business(install):
     info = install("pse-fake-odd", "", entries=[])
     (info / "entry_points.txt").write_text("[console_scripts]\nno equals sign\n")

@@ -49,18 +49,16 @@ def command(
     from rich.console import Console
 
     from .. import host
-    from ..testing import examine
-    from ..testing.rigs import RIGS
 
     given, expected = mapping(options, "--options"), _expected(expect or [])
     reports = []
     for each in [kind] if kind else _kinds(name):
         factory, component = host.load(each, name)
         if given:
-            needed = dict.fromkeys(getattr(RIGS[each], "required", ()), 1)
+            needed = dict.fromkeys(_given_by_host(each), 1)
             host.check_options(factory, {**needed, **given}, f"{each} {component.name!r}")
         inside = conditioner if each == "backbone" else None
-        results = examine(each, name, conditioner=inside, expected_failures=expected, **given)
+        results = _results(each, name, inside, given, expected)
         title = f"{each} {component.name} ({component.provider})"
         reports.append((title, _about(each), results, _facts(each, factory, inside, given)))
     if as_json:
@@ -106,11 +104,38 @@ def _expected(words: list[str]) -> dict[str, str]:
     return expected
 
 
+def _results(
+    kind: str, name: str, conditioner: str | None, options: dict[str, Any], expected: dict[str, str]
+) -> list[Result]:
+    """Examine a component alone, and then at work in a small enhancer."""
+    from ..testing import examine, integrate
+    from ..testing.integration import steps
+    from ..testing.kit import check_expected
+
+    check_expected(kind, expected, _about(kind))
+    at_work = {check: why for check, why in expected.items() if check in steps(kind)}
+    alone = {check: why for check, why in expected.items() if check not in at_work}
+    around = {"conditioner": conditioner} if conditioner else {}
+    own = {key: value for key, value in options.items() if key not in _given_by_host(kind)}
+    return [
+        *examine(kind, name, conditioner=conditioner, expected_failures=alone, **options),
+        *integrate(kind, name, expected_failures=at_work, **{f"{kind}_options": own}, **around),
+    ]
+
+
+def _given_by_host(kind: str) -> tuple[str, ...]:
+    """Name the parameters that whoever builds a component of a kind gives, not the recipe."""
+    from ..testing.rigs import RIGS
+
+    return getattr(RIGS[kind], "required", ())
+
+
 def _about(kind: str) -> dict[str, str]:
     """Give what each check demands."""
     from ..testing import checks
+    from ..testing.integration import steps
 
-    return {check.name: check.about for check in checks(kind)}
+    return {check.name: check.about for check in checks(kind)} | steps(kind)
 
 
 def _facts(
@@ -138,9 +163,10 @@ def _show(
     """Print one line a check, then the count and the costs."""
     console.print(f"[bold]{title}")
     width = max(len(result.check) for result in results)
-    for result in results:
+    for result, others in _folded(results):
         sign, style = _SIGNS[result.outcome]
         said = result.message or about[result.check].replace("`", "")
+        said += f" (so do {len(others)} more: {', '.join(others)})" if others else ""
         console.print(f"  {sign:8} {result.check:{width}}  {said}", style=style, markup=False, soft_wrap=True)
     wrong = sum(not result.ok for result in results)
     console.print(f"  {len(results) - wrong} of {len(results)} in order; on one core, at usual sizes:")
@@ -149,3 +175,15 @@ def _show(
             f"{value:.2g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
         )
         console.print(f"  {name}: {shown}", style="dim", markup=False, soft_wrap=True)
+
+
+def _folded(results: list[Result]) -> list[tuple[Result, list[str]]]:
+    """Fold checks that failed with the same words into the first of them."""
+    folded: dict[tuple[str, str], tuple[Result, list[str]]] = {}
+    for result in results:
+        same = (result.outcome, result.message if result.outcome == "failed" else result.check)
+        if same in folded:
+            folded[same][1].append(result.check)
+        else:
+            folded[same] = (result, [])
+    return list(folded.values())

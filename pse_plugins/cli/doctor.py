@@ -68,7 +68,8 @@ def command() -> int:
     for finding in findings:
         typer.echo(f"{finding.state}  {finding.what:<22} {finding.detail}")
     broken = [f.what for f in findings if f.state == "!!" and f.essential]
-    typer.echo(f"\nbroken: {', '.join(broken)}" if broken else "\nready")
+    ready = "ready, but for what is marked !!" if any(f.state == "!!" for f in findings) else "ready"
+    typer.echo(f"\nbroken: {', '.join(broken)}" if broken else f"\n{ready}")
     return 1 if broken else 0
 
 

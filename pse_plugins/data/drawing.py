@@ -78,7 +78,8 @@ class Drawer:
         people = sorted({self.speech.person(voice) for voice in voices})
         if people:
             logger.warning(
-                "left out, as no recording has room for a target and an enrolment clip at some speed: %s (%d)",
+                "speakers left out, as no recording of theirs has room for a target and an enrolment clip at some "
+                "speed: %s (%d in all)",
                 ", ".join(people[:5]) + (", ..." if len(people) > 5 else ""),
                 len(people),
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from .. import host
-from ..errors import ConfigError, nearest
-from .kit import Check, Result, Violation, checks
+from ..errors import ConfigError
+from .kit import Check, Result, check_expected, checks, judge
 from .rigs import CUE_DIM
 
 Conditioner = str | Callable[..., Any] | None
@@ -57,10 +58,13 @@ def examine(
     {'passed'}
     """
     expected = dict(expected_failures or {})
-    _check_names(kind, expected)
+    check_expected(kind, expected, [check.name for check in checks(kind)])
     factory = _factory(kind, component)
     options |= _inside(kind, conditioner, conditioner_options or {})
-    return [_result(check, factory, options, expected.get(check.name)) for check in checks(kind)]
+    return [
+        judge(check.name, partial(check, factory, **options), expected.get(check.name))
+        for check in checks(kind)
+    ]
 
 
 def conformance(
@@ -82,27 +86,19 @@ def conformance(
     import pytest
 
     expected = dict(expected_failures or {})
-    _check_names(kind, expected)
+    check_expected(kind, expected, [check.name for check in checks(kind)])
 
     @pytest.mark.parametrize("check", checks(kind), ids=lambda check: check.name)
     def test(check: Check) -> None:
         inside = _inside(kind, conditioner, conditioner_options or {})
-        result = _result(check, _factory(kind, component), options | inside, expected.get(check.name))
+        call = partial(check, _factory(kind, component), **options, **inside)
+        result = judge(check.name, call, expected.get(check.name))
         if not result.ok:
             pytest.fail(
                 f"{kind} {component!r}: {check.name}: {result.message} ({check.about})", pytrace=False
             )
 
     return test
-
-
-def _check_names(kind: str, expected: Mapping[str, str]) -> None:
-    names = [check.name for check in checks(kind)]
-    for name in expected:
-        if name not in names:
-            raise ConfigError(
-                f"no check {name!r} of a {kind}{nearest(name, names)}; checks: {', '.join(names)}"
-            )
 
 
 def _factory(kind: str, component: str | Callable[..., Any]) -> Callable[..., Any]:
@@ -123,19 +119,3 @@ def _inside(kind: str, conditioner: Conditioner, options: Mapping[str, Any]) -> 
             "a conditioner of the features stands before a backbone, not inside; see integration"
         )
     return {"make_conditioner": lambda dim: factory(dim=dim, cue_dim=CUE_DIM, **options)}
-
-
-def _result(
-    check: Check, factory: Callable[..., Any], options: dict[str, Any], expected: str | None
-) -> Result:
-    try:
-        reason = check(factory, **options)
-    except Violation as violation:
-        return Result(check.name, "failed" if expected is None else "expected failure", str(violation))
-    if expected is not None:
-        return Result(
-            check.name,
-            "unexpected pass",
-            f"passes although a failure is expected ({expected}); expect it no more",
-        )
-    return Result(check.name, "passed" if reason is None else "not applicable", reason or "")

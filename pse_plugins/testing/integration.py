@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from .. import bundle, host
 from ..assembly import build_enhancer
 from ..enhancer import Enhancer
 from .array_rigs import speech_like
-from .kit import Result, describe_error
-from .verdict import Violation, demand
+from .kit import Result, check_expected, described, judge
+from .verdict import demand
 
 SMALL: dict[str, Any] = {
     "frontend_options": {"frame": 64, "hop": 32, "compression": 0.3},
@@ -27,13 +28,17 @@ SMALL: dict[str, Any] = {
 """The enhancer around a component, unless a configuration says otherwise."""
 
 
-def integrate(kind: str, name: str, **config: Any) -> list[Result]:
+def integrate(
+    kind: str, name: str, *, expected_failures: Mapping[str, str] | None = None, **config: Any
+) -> list[Result]:
     """Put a component into a small enhancer, by its name, and see that it trains, streams and is saved.
 
     Parameters
     ----------
     kind, name : str
         As `pse_plugins.build` takes them. Metrics and recognisers have no part in an enhancer.
+    expected_failures : mapping, optional
+        Check name -> why the component fails it.
     **config
         What else a recipe would say: ``backbone="transformer"``, ``conditioner_options={"heads": 2}``.
 
@@ -46,17 +51,31 @@ def integrate(kind: str, name: str, **config: Any) -> list[Result]:
     ------
     ComponentError
         If a component cannot be found.
+    ConfigError
+        If an expected failure names no check.
 
     Examples
     --------
     >>> [f"{result.check} {result.outcome}" for result in integrate("conditioner", "film")]
     ['trains passed', 'streams passed', 'is-saved passed']
     """
+    expected = dict(expected_failures or {})
+    check_expected(kind, expected, steps(kind))
     host.load(kind, name)
-    return [_result(check, kind, name, config) for check in _CHECKS.get(kind, ())]
+    return [
+        judge(check, partial(_examine, check, kind, name, config), expected.get(check))
+        for check in steps(kind)
+    ]
 
 
-def integration(kind: str, name: str, **config: Any) -> Callable[[str], None]:
+def steps(kind: str) -> dict[str, str]:
+    """Name what is checked of a kind in an enhancer, and what each check demands."""
+    return {check: (_STEPS[check].__doc__ or "").strip() for check in _CHECKS.get(kind, ())}
+
+
+def integration(
+    kind: str, name: str, *, expected_failures: Mapping[str, str] | None = None, **config: Any
+) -> Callable[[str], None]:
     """Make a test for pytest of `integrate`, one case a check; arguments as there.
 
     Returns
@@ -66,9 +85,12 @@ def integration(kind: str, name: str, **config: Any) -> Callable[[str], None]:
     """
     import pytest
 
-    @pytest.mark.parametrize("check", _CHECKS.get(kind, ()))
+    expected = dict(expected_failures or {})
+    check_expected(kind, expected, steps(kind))
+
+    @pytest.mark.parametrize("check", list(steps(kind)))
     def test(check: str) -> None:
-        result = _result(check, kind, name, config)
+        result = judge(check, partial(_examine, check, kind, name, config), expected.get(check))
         if not result.ok:
             pytest.fail(f"{kind} {name!r} in an enhancer: {check}: {result.message}", pytrace=False)
 
@@ -169,14 +191,8 @@ _CHECKS = {
 }
 
 
-def _result(check: str, kind: str, name: str, config: dict[str, Any]) -> Result:
-    try:
-        reason = _STEPS[check]({kind: name, **config})
-    except Violation as violation:
-        return Result(check, "failed", str(violation))
-    except Exception as error:
-        return Result(check, "failed", describe_error(error))
-    return Result(check, "passed" if reason is None else "not applicable", reason or "")
+def _examine(check: str, kind: str, name: str, config: dict[str, Any]) -> str | None:
+    return described(lambda: _STEPS[check]({kind: name, **config}))
 
 
 def _clips(batch: int) -> torch.Tensor:

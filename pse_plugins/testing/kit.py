@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,12 @@ class Check:
         Violation
             If the component does not do what is demanded; any exception of the component counts.
         """
-        try:
+
+        def examine() -> str | None:
             rig: Rig = RIGS[self.kind](factory, options)
             return self.function(rig)
-        except Violation:
-            raise
-        except Exception as error:
-            raise Violation(describe_error(error)) from error
+
+        return described(examine)
 
 
 def describe_error(error: BaseException) -> str:
@@ -97,6 +97,59 @@ class Result:
     def ok(self) -> bool:
         """Whether nothing needs attention: an expected failure that passes does."""
         return self.outcome not in ("failed", "unexpected pass")
+
+
+def judge(check: str, call: Callable[[], str | None], expected: str | None = None) -> Result:
+    """Make a check, and say what it found.
+
+    Parameters
+    ----------
+    check : str
+        Its name.
+    call : callable
+        Makes it: raises `Violation`, says why it does not apply, or returns None.
+    expected : str or None
+        Why it is expected to fail; None if it is not.
+
+    Returns
+    -------
+    Result
+    """
+    try:
+        reason = call()
+    except Violation as violation:
+        return Result(check, "failed" if expected is None else "expected failure", str(violation))
+    if expected is not None:
+        remark = f"passes although a failure is expected ({expected}); expect it no more"
+        return Result(check, "unexpected pass", remark)
+    return Result(check, "passed" if reason is None else "not applicable", reason or "")
+
+
+def described(function: Callable[[], str | None]) -> str | None:
+    """Call what makes a check; any exception of the component counts as a `Violation`.
+
+    Raises
+    ------
+    Violation
+        With the exception and its place in the component's code. ``PSE_DEBUG=1`` prints the traceback too.
+    """
+    try:
+        return function()
+    except Violation:
+        raise
+    except Exception as error:
+        if os.environ.get("PSE_DEBUG", "") not in ("", "0"):
+            traceback.print_exc()
+        raise Violation(describe_error(error)) from error
+
+
+def check_expected(kind: str, expected: Mapping[str, str], known: Collection[str]) -> None:
+    """Raise `ConfigError` if a failure is expected of a check that a kind does not have."""
+    for name in expected:
+        if name not in known:
+            raise ConfigError(
+                f"no check {name!r} of a {kind}{nearest(name, known)}; checks: {', '.join(known)}"
+            )
 
 
 def checks(kind: str) -> list[Check]:

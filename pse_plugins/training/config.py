@@ -60,11 +60,13 @@ def resolve_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: I
         raise ConfigError(f"{path}: no such recipe; give a YAML file, such as hparams/gru.yaml")
     given, source = _mapping(overrides), recipe_text.inline(path)
     before = _plain_mapping(path, source)
-    for key in given:
-        if key not in before:
+    for key, value in given.items():
+        if key not in before and key not in used:
+            known = {*before, *used}
             raise ConfigError(
-                f"no setting --{key}{nearest(key, before)}; {path.name} has: {', '.join(sorted(before))}"
+                f"no setting --{key}{nearest(key, known)}; {path.name} has: {', '.join(sorted(before))}"
             )
+        given[key] = _like(key, value, before.get(key))
     for key, value in given.items():
         if f"{key}_options" in before and value != before[key]:
             if before[f"{key}_options"]:
@@ -127,10 +129,36 @@ def _mapping(overrides: str | Mapping[str, Any]) -> dict[str, Any]:
         given = dict(_GivenLoader.load(overrides) or {})
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ConfigError(f"the settings on the command line are not YAML: {_one_line(error)}") from error
-    for key, value in given.items():
-        if key.endswith("_options") and not isinstance(value, dict):
-            raise ConfigError(f"--{key} is a mapping, such as '{{hidden: 64}}', not {value!r}")
     return given
+
+
+def _like(key: str, value: Any, before: Any) -> Any:
+    """Give a value in the shape that the recipe's own has, a list or a number as that, or refuse it."""
+    mapping = key.endswith("_options")
+    if mapping and not isinstance(value, dict):
+        raise ConfigError(f"--{key} is a mapping, such as '{{hidden: 64}}', not {value!r}")
+    if value in (None, "None") or mapping:
+        return value
+    for kinds, word in _SHAPES.items():
+        if isinstance(before, kinds):
+            if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(before, bool):
+                raise ConfigError(f"--{key} is {word}, such as {_shown(before)}, not {value!r}")
+            break
+    return value
+
+
+_SHAPES: dict[Any, str] = {
+    bool: "True or False",
+    (int, float): "a number",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+def _shown(value: Any) -> str:
+    """Write a value as one would on the command line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n").strip()
+    return f"'{text}'" if isinstance(value, list | dict) else text
 
 
 def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +198,12 @@ class _PlainLoader(yaml.SafeLoader):
     def load(cls, text: str) -> Any:
         """Parse a text."""
         return yaml.load(text, Loader=cls)
+
+
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+"""``1e-4`` is a number, as in HyperPyYAML; in YAML 1.1 it is text."""
 
 
 class _GivenLoader(_PlainLoader):

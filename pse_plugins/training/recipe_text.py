@@ -39,7 +39,7 @@ def inline(path: Path) -> str:
                 f"{path.name}: {found[1]} includes {found[2]}, and there is no {file.resolve()}; "
                 "keep a copy of a recipe beside it, or write the path in full"
             )
-        return f"{found[1]}:\n{textwrap.indent(file.read_text('utf-8'), '    ')}"
+        return f"{found[1]}:\n{textwrap.indent(file.read_text('utf-8').rstrip(), '    ')}"
 
     return _INCLUDE.sub(fragment, path.read_text("utf-8"))
 

@@ -17,6 +17,7 @@ import torch
 from .. import requirements
 from ..bundle import save
 from ..enhancer import Enhancer
+from ..errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,37 @@ def write_record(
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
     (output / "plugins.txt").write_text("\n".join(requirements.in_use()) + "\n", "utf-8")
+
+
+def check_same_model(enhancer: Enhancer, output: Path) -> None:
+    """Refuse a folder that holds checkpoints of another model, before anything in it is overwritten.
+
+    Parameters
+    ----------
+    enhancer : Enhancer
+        What is to be trained.
+    output : Path
+        The run's folder.
+
+    Raises
+    ------
+    ConfigError
+        That names the settings that differ.
+    """
+    record = output / "run.json"
+    if not record.is_file() or not any((output / "save").glob("CKPT*")):
+        return
+    try:
+        before = json.loads(record.read_text("utf-8"))["enhancer"]
+    except (ValueError, KeyError, TypeError):
+        return  # the checkpoints tell themselves
+    now = json.loads(json.dumps(enhancer.config, default=str))
+    differing = [f"{k}: {before.get(k)}, now {now[k]}" for k in now if before.get(k) != now[k]]
+    if differing:
+        raise ConfigError(
+            f"{output} holds the checkpoints of another model ({'; '.join(differing)}); give another "
+            "--output_folder, or remove that folder to start anew"
+        )
 
 
 def save_bundle(

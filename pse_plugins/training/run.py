@@ -26,7 +26,7 @@ from .brain import PSEBrain
 from .checkpoints import AtomicCheckpointer, load_best
 from .config import build_recipe, plain_recipe, resolve_recipe
 from .cues import CueBank
-from .record import commit, save_bundle, write_record
+from .record import check_same_model, commit, save_bundle, write_record
 from .schedule import Budget, Schedule
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     parts = [str(settings.get(kind)) for kind in ("speaker_encoder", "conditioner", "backbone")]
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
     logger.info("training %s: %.2f M parameters to train", " + ".join(parts), trained / 1e6)
+    check_same_model(enhancer, output)
+    ddp_barrier()
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()

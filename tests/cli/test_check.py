@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import pse_plugins
 from pse_plugins import cli, host
 from pse_plugins.api import Component
 from pse_plugins.testing.mutants.conditioner import CastsToFloat, IgnoresSpeaker
@@ -17,7 +18,9 @@ def offer(monkeypatch):
 
     def offer(factory):
         own = host.Host(discover=False)
-        own._offers["conditioner"].append(Component("mine", factory, provider="pse-mine 1.0"))
+        own._offers["conditioner"].append(
+            Component("mine", factory, provider=f"pse-plugins {pse_plugins.__version__}")
+        )
         monkeypatch.setattr(host, "get_host", lambda: own)
 
     return offer
@@ -26,7 +29,12 @@ def offer(monkeypatch):
 def test_a_right_component_is_all_in_order(capsys):
     assert cli.run(["check", "film", "--options", "dim: 4"]) == 0
     out = capsys.readouterr().out
-    assert "ok       cue-matters" in out and "17 of 17 in order" in out and "parameters: 2,056" in out
+    assert (
+        "ok       cue-matters" in out
+        and "ok       streams" in out
+        and "20 of 20 in order" in out
+        and "parameters: 2,056" in out
+    )
     assert "FAILED" not in out
 
 
@@ -34,8 +42,23 @@ def test_a_wrong_one_says_what_is_wrong_and_fails(offer, capsys):
     offer(IgnoresSpeaker)
     assert cli.run(["check", "mine"]) == 1
     out = capsys.readouterr().out
-    assert "conditioner mine (pse-mine 1.0)" in out
+    assert "conditioner mine (pse-plugins" in out
     assert "FAILED   cue-matters" in out and "eight different speakers" in out
+
+
+def test_checks_that_fail_alike_are_one_line(offer, capsys):
+    def broken(dim, cue_dim):
+        raise RuntimeError("the sky is falling")
+
+    offer(broken)
+    assert cli.run(["check", "mine"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("the sky is falling") <= 2 and "18 more: " in out and "1 of 20 in order" in out
+
+
+def test_an_expected_failure_in_an_enhancer_is_named_alike(capsys):
+    assert cli.run(["check", "film", "--expect", "trains: never tried"]) == 1
+    assert "PASSES   trains" in capsys.readouterr().out
 
 
 def test_an_expected_failure_is_no_failure_and_must_fail(offer, capsys):
@@ -49,7 +72,7 @@ def test_an_expected_failure_is_no_failure_and_must_fail(offer, capsys):
 def test_an_option_may_be_null(capsys):
     options = "{weights: null, hidden: 4, layers: 1}"
     assert cli.run(["check", "d-vector", "--options", options]) == 0
-    assert "18 of 18 in order" in capsys.readouterr().out
+    assert "21 of 21 in order" in capsys.readouterr().out
 
 
 def test_a_name_of_two_kinds_is_checked_as_both_unless_one_is_named(capsys):

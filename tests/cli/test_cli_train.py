@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pse_plugins import bundle
+from pse_plugins.cli import run as pse
+from pse_plugins.resources import find_recipe
+from pse_plugins.training.config import plain_recipe, resolve_recipe
+from pse_plugins.training.run import USED
+
+GIVEN = {"data_folder": "speech", "noise_folder": "noise"}
 
 SAMPLE = [
     {"speaker_encoder": "gru-siamese", "conditioner": "concat", "backbone": "gru"},
@@ -50,3 +57,14 @@ def test_a_sample_of_the_matrix_trains_from_the_command_line(parts, corpus, tmp_
     assert config["backbone"] == parts["backbone"]
     assert config["conditioner"] == (None if parts["conditioner"] == "null" else parts["conditioner"])
     bundle.load(tmp_path / "run" / "bundle")
+
+
+def test_a_recipe_can_be_copied_to_be_changed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert pse(["train", "LibriSpeech/personalised/gru", "--write", "my/own.yaml"]) == 0
+    original = resolve_recipe(find_recipe("LibriSpeech/personalised/gru"), GIVEN, USED)
+    assert plain_recipe(resolve_recipe("my/own.yaml", GIVEN, USED)) == plain_recipe(original)
+    assert "!include" not in Path("my/own.yaml").read_text()
+    Path("my/own.yaml").write_text("mine")
+    assert pse(["train", "LibriSpeech/personalised/gru", "--write", "my/own.yaml"]) == 2
+    assert "is there already" in capsys.readouterr().err and Path("my/own.yaml").read_text() == "mine"

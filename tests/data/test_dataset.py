@@ -165,7 +165,7 @@ def test_speakers_too_short_to_use_are_left_out_with_a_word(tmp_path, caplog):
         utterances.append(inspect(tmp_path / f"{name}.wav", tmp_path, name, name))
     dataset = MixtureDataset(SpeechPool(utterances, 2000), None, size=9, seed=0, scenarios={"babble": 1})
     assert dataset.drawer.voices == ["ann", "bob"]
-    assert "left out" in caplog.text and "at some speed: cat (1)" in caplog.text
+    assert "left out" in caplog.text and "at some speed: cat (1 in all)" in caplog.text
     for i in range(9):
         item = dataset[i]
         size = {"ann": 6000, "bob": 3.6 * 2000 - 2000}[item.speaker]

@@ -51,6 +51,31 @@ def test_overrides_reach_what_refers_to_them(recipe):
     assert settings["optimiser"].keywords == {"lr": 0.2}
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lr": "fast"}, "--lr is a number, such as 0.1, not 'fast'"),
+        ({"lr": True}, "--lr is a number"),
+        ({"speeds": 1.0}, r"--speeds is a list, such as '\[0.9, 1.1\]', not 1.0"),
+        ({"cue": "maybe"}, "--cue is True or False"),
+        ({"law": 3}, "--law is a mapping, such as '{a: 1}'"),
+    ],
+)
+def test_a_setting_keeps_the_shape_that_it_has_in_the_recipe(recipe, given, words):
+    recipe.write_text("lr: 0.1\nspeeds: [0.9, 1.1]\ncue: True\nlaw: {a: 1}\n")
+    used = ("lr", "speeds", "cue", "law")
+    with pytest.raises(ConfigError, match=words):
+        load_recipe(recipe, given, used)
+    fits = load_recipe(recipe, "lr: 1e-4\nspeeds: null\ncue: False\nlaw: {a: 2e3}", used)
+    assert fits == {"lr": 1e-4, "speeds": None, "cue": False, "law": {"a": 2000.0}}
+
+
+def test_what_training_reads_can_be_set_though_the_recipe_is_silent(recipe):
+    assert load_recipe(recipe, "extra: [a, b]", (*USED, "extra"))["extra"] == ["a", "b"]
+    with pytest.raises(ConfigError, match="no setting --extr; did you mean 'extra'"):
+        load_recipe(recipe, "extr: 1", (*USED, "extra"))
+
+
 def test_another_strategy_does_not_inherit_the_options_of_the_one_in_the_file(recipe):
     text = "conditioner: film\nconditioner_options:\n    a: 1\n\n    b: 2\noptions: {a: 1}\n"
     used = ("conditioner", "conditioner_options", "options")

@@ -210,6 +210,22 @@ def test_a_checkpoint_of_another_model_is_refused(project, tmp_path):
         AtomicCheckpointer(tmp_path, {"enhancer": module}, {"same_model": "concat"}).recover_if_possible()
 
 
+def test_a_folder_of_another_model_is_refused_by_what_differs_and_left_alone(tmp_path):
+    from pse_plugins.errors import ConfigError
+    from pse_plugins.testing import small_enhancer
+    from pse_plugins.training.record import check_same_model
+
+    before = small_enhancer(conditioner="film")
+    text = json.dumps({"enhancer": before.config})
+    (tmp_path / "run.json").write_text(text)
+    check_same_model(small_enhancer(conditioner="concat"), tmp_path)  # no checkpoint yet
+    (tmp_path / "save" / "CKPT+a").mkdir(parents=True)
+    check_same_model(before, tmp_path)
+    with pytest.raises(ConfigError, match=r"\(conditioner: film, now concat\); give another --output_folder"):
+        check_same_model(small_enhancer(conditioner="concat"), tmp_path)
+    assert (tmp_path / "run.json").read_text() == text
+
+
 @pytest.mark.slow
 def test_two_ranks_stay_in_sync_and_score_each_item_once(project):
     output = project / "ranks"
