@@ -27,6 +27,13 @@ DEFAULTS: dict[str, Any] = {
 """What a configuration may say, and what it says where it is silent."""
 
 
+PARTS = {"expert": ("backbone", "gru"), "encoder": ("speaker_encoder", "gru-siamese")}
+"""Components inside a backbone that takes a ``make_<part>``: option -> kind, and the component by default.
+
+In a recipe they are named in ``backbone_options``: ``{expert: gru, expert_options: {hidden: 64}, ...}``.
+"""
+
+
 def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     """Build an enhancer from a configuration; nothing is built before all names and options are known.
 
@@ -60,7 +67,11 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     host.check_options(Frontend, {"sample_rate": rate, **full["frontend_options"]}, "frontend")
     frontend = Frontend(rate, **full["frontend_options"])
     backbone_factory, backbone = host.load("backbone", full["backbone"])
-    backbone_options = {"n_bins": frontend.n_bins, "make_conditioner": None, **full["backbone_options"]}
+    backbone_options = {
+        "n_bins": frontend.n_bins,
+        "make_conditioner": None,
+        **_with_parts(backbone_factory, full["backbone_options"], frontend),
+    }
     host.check_options(
         backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
     )
@@ -73,6 +84,31 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     return Enhancer(
         frontend, backbone_factory(**{**backbone_options, "make_conditioner": make}), encoder, full
     )
+
+
+def _with_parts(
+    factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend
+) -> dict[str, Any]:
+    """Put what builds an ensemble's parts in the place of their names, where a backbone asks for it."""
+    known, given = inspect.signature(factory).parameters, dict(options)
+    for part, (kind, default) in PARTS.items():
+        if f"make_{part}" not in known:
+            continue
+        name, own = given.pop(part, default), dict(given.pop(f"{part}_options", None) or {})
+        build, component = host.load(kind, name)
+        own |= {"n_bins": frontend.n_bins} if "n_bins" in inspect.signature(build).parameters else {}
+        if kind == "speaker_encoder" and "input" in inspect.signature(build).parameters:
+            own.setdefault("input", "features")
+        asked = {**own, "make_conditioner": None} if kind == "backbone" else own
+        host.check_options(build, asked, f"{part} {component.name!r} ({component.provider})")
+        given[f"make_{part}"] = _maker(kind, build, own)
+    return given
+
+
+def _maker(kind: str, build: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    if kind == "backbone":
+        return lambda make_conditioner: build(make_conditioner=make_conditioner, **options)
+    return lambda: build(**options)
 
 
 def _conditioning(config: dict[str, Any], frontend: Frontend) -> tuple[partial[Conditioner], SpeakerEncoder]:

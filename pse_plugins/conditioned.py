@@ -31,6 +31,13 @@ class ConditionedFeatures(Backbone):
         own = Prepared() if cue is None else self.conditioner.prepare(cue)
         return Prepared.join({"conditioner": own, "backbone": self.backbone.prepare(None)})
 
+    def listen(self, features: Tensor, prepared: Prepared, frames: Tensor) -> Prepared:
+        """Let the backbone hear the conditioned features."""
+        conditioned = self._conditioned(features, prepared)
+        heard = self.backbone.listen(conditioned, prepared.part("backbone"), frames)
+        inner = {f"backbone.{name}": value for name, value in heard.tensors.items()}
+        return Prepared({**prepared.tensors, **inner}, prepared.losses)
+
     def forward(self, features: Tensor, prepared: Prepared) -> Tensor:
         """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``."""
         return self.backbone(self._conditioned(features, prepared), prepared.part("backbone"))

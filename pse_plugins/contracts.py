@@ -210,6 +210,14 @@ class Backbone(nn.Module):
         inside = {name: m for name, m in self.named_modules() if isinstance(m, Conditioner)}
         return Prepared.join({name: m.prepare(cue) for name, m in inside.items()})
 
+    def listen(self, features: Tensor, prepared: Prepared, frames: Tensor) -> Prepared:
+        """Hear whole signals ``[B, T, F]``, of which ``frames [B]`` count, before their masks are estimated.
+
+        A backbone that decides something once for an utterance (which specialist runs) adds it to what was
+        prepared. It is called offline only: in a stream the same has to be decided as the signal comes.
+        """
+        return prepared
+
     def forward(self, features: Tensor, prepared: Prepared) -> Tensor:
         """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``."""
         raise NotImplementedError

@@ -117,6 +117,8 @@ class Enhancer(nn.Module):
         cue: SpeakerCue | None = None,
         enrolment: Tensor | None = None,
         enrolment_lengths: Tensor | None = None,
+        lengths: Tensor | None = None,
+        as_stream: bool = False,
     ) -> Enhanced:
         """Enhance whole signals.
 
@@ -126,6 +128,10 @@ class Enhancer(nn.Module):
             ``[B, S]``.
         cue : SpeakerCue or None
             The speakers; or give `enrolment` ``[B, Q, S']`` and `enrolment_lengths` ``[B, Q]`` to encode here.
+        lengths : Tensor or None
+            Samples of each mixture that count, ``[B]``; all when None.
+        as_stream : bool
+            Let nothing be decided from the whole signal first (`Backbone.listen`), as it cannot be in a stream.
 
         Returns
         -------
@@ -136,10 +142,19 @@ class Enhancer(nn.Module):
         prepared = self.prepare(cue)
         ahead = self.backbone.lookahead_frames
         spectrum = self.frontend.analyse(functional.pad(mixture, (0, ahead * self.frontend.hop)))
-        mask = self.backbone(self.frontend.features(spectrum), prepared).float()
+        features = self.frontend.features(spectrum)
+        if not as_stream:
+            prepared = self.backbone.listen(features, prepared, self._frames(mixture, lengths))
+        mask = self.backbone(features, prepared).float()
         kept = slice(0, spectrum.shape[1] - ahead)
         estimate = self.frontend.synthesise(spectrum[:, kept] * mask[:, kept], mixture.shape[1])
         return Enhanced(estimate, mask[:, kept], prepared.losses)
+
+    def _frames(self, mixture: Tensor, lengths: Tensor | None) -> Tensor:
+        """Count the frames that mixtures fill, ``[B]``, at least one each."""
+        if lengths is None:
+            lengths = torch.full((mixture.shape[0],), mixture.shape[1], device=mixture.device)
+        return (lengths // self.frontend.hop).clamp(min=1)
 
     def prepare(self, cue: SpeakerCue | None) -> Prepared:
         """Prepare a cue for the backbone, once per speaker.
@@ -246,7 +261,8 @@ class Enhancer(nn.Module):
         enrolment : Profile, sequence of ndarray or None
             Who to keep: a profile, or 1 to 5 clips.
         whole : bool
-            In one forward, as in training, rather than as a stream; memory then grows with the length.
+            In one forward, as in training, rather than as a stream; memory then grows with the length. What a
+            backbone decides once for an utterance it then decides from all of it.
 
         Returns
         -------
@@ -264,16 +280,19 @@ class Enhancer(nn.Module):
             stream = self.stream(profile, chunk_hops=64)
             enhanced = np.concatenate([stream.feed(mixture), stream.flush()])
         else:
-            enhanced = self._enhance_whole(mixture, profile)
+            enhanced = self.enhance_whole(mixture, profile)
         back = audio.resample(enhanced, self.sample_rate, rate)
         return np.pad(back, (0, max(0, len(samples) - len(back))))[: len(samples)]
 
-    def _enhance_whole(self, mixture: np.ndarray, profile: Profile | None) -> np.ndarray:
-        """Enhance in one forward."""
+    def enhance_whole(
+        self, mixture: np.ndarray, profile: Profile | None, as_stream: bool = False
+    ) -> np.ndarray:
+        """Enhance a mixture ``[S]`` at the model's rate in one forward; with ``as_stream`` as a stream would."""
         device = self.frontend.analysis.device
         cue = None if profile is None else profile.cue.to(device)
         with torch.inference_mode():
-            estimate = self.eval()(torch.from_numpy(mixture).unsqueeze(0).to(device), cue).estimate
+            batch = torch.from_numpy(mixture).unsqueeze(0).to(device)
+            estimate = self.eval()(batch, cue, as_stream=as_stream).estimate
         return estimate[0].cpu().numpy()
 
     def stream(

@@ -18,6 +18,7 @@ TINY = {
         "feed_forward": 8,
         "look_back": 2,
     },
+    "specialist-ensemble": {"experts": 3, "first": 4, "every": 3, "warm_up": 2, "fade": 2, "hysteresis": 0.0},
     "d-vector": {"weights": None, "hidden": 8},
     "gru-siamese": {"hidden": 8},
     "ecapa": {"weights": None, "channels": 16, "embedding": 8},

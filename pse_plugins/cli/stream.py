@@ -143,7 +143,9 @@ def _stream_file(
         typer.echo(f"stream vs offline    compared for one channel at {enhancer.sample_rate} Hz only")
     else:
         samples, _ = read(file, frames=compared)
-        offline = enhancer.enhance(samples, rate, profile, whole=True)[: max(1, len(seen.beginning) - rate)]
+        offline = enhancer.enhance_whole(samples, profile, as_stream=True)[
+            : max(1, len(seen.beginning) - rate)
+        ]
         difference = abs(offline - seen.beginning[: len(offline)]).max()
         typer.echo(f"stream vs offline    {difference:.1e} at most, full scale being 1")
     remark("measured only; --out FILE keeps the sound" if out is None else f"wrote {out}")

@@ -11,6 +11,7 @@ from ..contracts import Backbone, Conditioner, SpeakerCue, SpeakerEncoder, initi
 from ..cost import count_macs, count_parameters, real_time_factor
 from .array_rigs import speech_like
 from .references import ReferenceConditioner
+from .rigs import inner_parts
 
 FRAMES, BINS, CHANNELS, CUE, CLIP = 100, 257, 256, 256, 3
 """A second of frames at a hop of 10 ms, bins of 32 ms at 16 kHz, a usual width, d-vectors, an enrolment of 3 s."""
@@ -69,6 +70,7 @@ def _conditioner(factory: Callable[..., Any], options: dict[str, Any]) -> dict[s
 
 def _backbone(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     given = {"n_bins": BINS, **options}
+    given = {**inner_parts(factory, given["n_bins"]), **given}
     module: Backbone = factory(**given).eval()
     features = torch.rand(1, FRAMES, int(given["n_bins"]))
     cue = _cue(CUE) if module.needs_cue else None

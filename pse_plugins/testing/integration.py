@@ -154,7 +154,7 @@ def streams(config: dict[str, Any]) -> str | None:
     signal = speech_like(enhancer.sample_rate, seconds=1.0)
     with torch.inference_mode():
         cue = None if profile is None else profile.cue
-        offline = enhancer(torch.from_numpy(signal)[None], cue).estimate[0].numpy()
+        offline = enhancer(torch.from_numpy(signal)[None], cue, as_stream=True).estimate[0].numpy()
     for seed in range(3):
         cuts = np.sort(np.random.default_rng(seed).integers(0, len(signal), 30))
         stream = enhancer.stream(profile)

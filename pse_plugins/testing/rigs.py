@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from ..contracts import Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder
 from .array_rigs import MetricRig, RecogniserRig
-from .references import ReferenceConditioner
+from .references import ReferenceBackbone, ReferenceConditioner, ReferenceFeatureEncoder
 from .verdict import Tensors
 
 CUE_DIM = 6
@@ -102,7 +103,8 @@ class BackboneRig(ConditionerRig):
 
     def defaults(self) -> dict[str, Any]:
         """Give the tiny sizes and a plain conditioner to build with."""
-        return {"n_bins": _BINS, "make_conditioner": lambda dim: ReferenceConditioner(dim, CUE_DIM)}
+        own = {"n_bins": _BINS, "make_conditioner": lambda dim: ReferenceConditioner(dim, CUE_DIM)}
+        return {**own, **inner_parts(self.factory, _BINS)}
 
     def inputs(self, batch: int = 4, seed: int = 0, frames: int = _FRAMES) -> Tensors:
         """Make features, positive as magnitudes are, and a cue."""
@@ -174,6 +176,16 @@ RIGS: dict[str, Callable[..., Any]] = {
     "recogniser": RecogniserRig,
 }
 """Kind of component -> the rig that it is examined on."""
+
+
+def inner_parts(factory: Callable[..., Any], n_bins: int) -> dict[str, Any]:
+    """Give plain parts to a backbone that is built of others: those of `pse_plugins.assembly.PARTS`."""
+    parts = {
+        "make_expert": lambda make_conditioner: ReferenceBackbone(n_bins, make_conditioner),
+        "make_encoder": lambda: ReferenceFeatureEncoder(n_bins),
+    }
+    known = inspect.signature(factory).parameters
+    return {name: make for name, make in parts.items() if name in known}
 
 
 def cue_inputs(batch: int, view: str, width: int, generator: torch.Generator) -> Tensors:

@@ -97,8 +97,8 @@ class PSEBrain(sb.Brain):
         module: nn.Module = self.modules["enhancer"] if stage == sb.Stage.TRAIN else self.enhancer
         cue = self._cue(batch)
         if cue is not None or not self.enhancer.needs_cue:
-            return module(batch.mixture, cue)
-        return module(batch.mixture, None, batch.enrolment, batch.enrolment_lengths)
+            return module(batch.mixture, cue, lengths=batch.lengths)
+        return module(batch.mixture, None, batch.enrolment, batch.enrolment_lengths, batch.lengths)
 
     def _cue(self, batch: MixtureBatch) -> SpeakerCue | None:
         """Give frozen cues, from the bank where it can; None leaves it to the forward."""

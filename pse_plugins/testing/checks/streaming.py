@@ -153,8 +153,10 @@ def step_follows_dtype_and_device(rig: BackboneRig) -> None:
         }
         module, features = rig.build().to(to), inputs["features"]
         mask, state = module.step(features, prepare(module, inputs), _start(module, features))
+        declared = {spec.name: spec.dtype for spec in module.state_spec() if spec.dtype is not None}
         for name, value in {"mask": mask, **state}.items():
-            same = value.device == features.device and (value.dtype == features.dtype or to != torch.float64)
+            typed = value.dtype == declared.get(name, features.dtype) or to != torch.float64
+            same = value.device == features.device and typed
             demand(same, f"{name} of a step is {value.dtype} on {value.device} where the inputs are {to}")
 
 
