@@ -56,7 +56,9 @@ def test_list(
         [], "--fold", help="Use only this ESC fold of the noise; may be repeated."
     ),
     seconds: float = typer.Option(4.0, "--seconds", help="Length of a mixture."),
-    enrolments: int = typer.Option(1, "--enrolments", min=1, max=5, help="Enrolment clips of each item."),
+    enrolments: int = typer.Option(
+        1, "--enrolments", min=0, max=5, help="Enrolment clips of each item; 0 for none."
+    ),
     rate: int = typer.Option(16000, "--rate", help="Of the mixtures, in Hz."),
     seed: int = typer.Option(0, "--seed", min=0),
 ) -> None:

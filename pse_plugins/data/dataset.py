@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, DataError, nearest
 from .augment import EnrolmentAugmentation
 from .drawing import Drawer
 from .law import MixingLaw
@@ -85,6 +86,24 @@ class MixtureDataset(Dataset[Mixture]):
     def law(self) -> MixingLaw:
         """How mixtures are drawn."""
         return self.drawer.law
+
+    def of(self, voices: Collection[str], size: int | None = None) -> MixtureDataset:
+        """Give the same mixtures, of some of the voices only.
+
+        Raises
+        ------
+        DataError
+            If none of them is among those that can be used.
+        """
+        other = copy(self)
+        other.drawer, other.size = copy(self.drawer), size or self.size
+        other.drawer.voices = [voice for voice in self.drawer.voices if voice in voices]
+        if not other.drawer.voices:
+            raise DataError(
+                f"none of {len(voices)} speakers has a recording that can be used; add recordings"
+            )
+        other._epoch = self._epoch.clone().share_memory_()
+        return other
 
     def __len__(self) -> int:
         return self.size

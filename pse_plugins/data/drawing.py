@@ -56,11 +56,12 @@ class Drawer:
         self.voices = [v for v in speech.speakers if self._usable(v)]
         self._tell_left_out(set(speech.speakers) - set(self.voices))
         people = {speech.person(v) for v in self.voices}
-        needed = 1 + (law.talkers[1] if "talkers" in law.used else 1)
+        needed = 1 + (law.talkers[1] if "talkers" in law.used else int(law.enrols or "babble" in law.used))
         if len(people) < needed:
+            more = " and 1 s more to enrol with" if law.enrols else ""
             raise DataError(
                 f"{len(people)} usable speakers, but at least {needed} are needed: each needs {MIN_TARGET:g} s of "
-                f"speech to extract and 1 s more to enrol with; add recordings"
+                f"speech to extract{more}; add recordings"
             )
 
     def _usable(self, voice: str) -> bool:
@@ -78,8 +79,8 @@ class Drawer:
         people = sorted({self.speech.person(voice) for voice in voices})
         if people:
             logger.warning(
-                "speakers left out, as no recording of theirs has room for a target and an enrolment clip at some "
-                "speed: %s (%d in all)",
+                "speakers left out, as no recording of theirs has room for a target%s at some speed: %s (%d in all)",
+                " and an enrolment clip" if self.law.enrols else "",
                 ", ".join(people[:5]) + (", ..." if len(people) > 5 else ""),
                 len(people),
             )
@@ -116,7 +117,7 @@ class Drawer:
         count = int(rng.integers(law.enrolments[0], law.enrolments[1] + 1))
         speaker, target, clips = self._speaker(voice, count, rng)
         parts, wrong = getattr(self, f"_{scenario}")(speaker, target.length, count, rng)
-        wrong = wrong or self._strangers(speaker, count, rng)
+        wrong = wrong or (self._strangers(speaker, count, rng) if count else [])
         return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
 
     def _speaker(
@@ -141,7 +142,7 @@ class Drawer:
         """Place a target in a recording and choose clips, from other recordings where there are some."""
         others = [other for other in self.speech.utterances(voice) if other != id]
         clips = choose_clips(self.speech, others, count, self.lengths, rng)
-        if clips:
+        if clips or not count:
             place = place_anywhere(self.speech, id, self.segment, rng)
         else:
             place = place_beside_clip(self.speech, id, self.segment, self.lengths, rng)
@@ -150,7 +151,7 @@ class Drawer:
         start, length = place
         avoid = {id: (start, start + length)}
         clips += choose_clips(self.speech, [id], count - len(clips), self.lengths, rng, avoid)
-        return (Part("speech", id, start, length), clips) if clips else None
+        return (Part("speech", id, start, length), clips) if clips or not count else None
 
     def _ambient(
         self, speaker: str, length: int, count: int, rng: np.random.Generator

@@ -31,7 +31,8 @@ class MixingLaw:
     noises : pair of int
         How many noises sound at a time in the ambient scenario.
     enrolments : pair of int
-        How many enrolment clips, from 1 to 5; fewer where a speaker has no more.
+        How many enrolment clips, from 1 to 5; fewer where a speaker has no more. ``[0, 0]`` for none, as for a
+        model that needs no enrolment: then short recordings serve whole.
     enrolment_seconds : float
         Their length, a multiple of 0.5; on short recordings they shrink to 3, 2, 1.5 or 1 s.
     level_db : pair of float or None
@@ -62,7 +63,7 @@ class MixingLaw:
         check_range("clean_snr", self.clean_snr, -50, 100)
         check_range("talkers", self.talkers, 2, 20)
         check_range("noises", self.noises, 1, 5)
-        check_range("enrolments", self.enrolments, 1, 5)
+        check_range("enrolments", self.enrolments, 0 if list(self.enrolments) == [0, 0] else 1, 5)
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
         clip_lengths(self.enrolment_seconds, 16000)
@@ -74,6 +75,11 @@ class MixingLaw:
                 raise ConfigError(f"scenarios: the weight of {name!r} is {weight}; weights are 0 or more")
         if not sum(self.scenarios.values()) > 0:
             raise ConfigError("scenarios: all weights are 0; give at least one scenario a weight")
+
+    @property
+    def enrols(self) -> bool:
+        """Whether there are enrolment clips."""
+        return self.enrolments[1] > 0
 
     @property
     def used(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,10 @@ class AtomicCheckpointer(Checkpointer):
                 )
 
 
-def load_best(folder: str | Path, module: torch.nn.Module, name: str = "enhancer") -> dict[str, Any]:
-    """Load the weights of the checkpoint with the best validation score into a module.
+def load_best(
+    folder: str | Path, modules: Mapping[str, torch.nn.Module], judged_by: str = "si_sdr_improvement"
+) -> dict[str, Any]:
+    """Load the weights of the checkpoint with the best validation score into modules, by name.
 
     Returns
     -------
@@ -139,9 +142,9 @@ def load_best(folder: str | Path, module: torch.nn.Module, name: str = "enhancer
     BundleError
         If there is none.
     """
-    checkpointer = AtomicCheckpointer(folder, {name: module})
+    checkpointer = AtomicCheckpointer(folder, dict(modules))
     checkpointer.allow_partial_load = True
-    found = checkpointer.recover_if_possible(max_key="si_sdr_improvement")
+    found = checkpointer.recover_if_possible(max_key=judged_by)
     if found is None:
         raise BundleError(f"{folder}: holds no checkpoint of a finished epoch; train first")
     return dict(found.meta)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
 
-from .. import __version__, requirements
+from .. import requirements
 from ..assembly import DEFAULTS, build_enhancer
 from ..contracts import Conditioner
 from ..data import RecipeData
@@ -23,11 +23,11 @@ from ..enhancer import Enhancer
 from ..errors import ConfigError
 from . import checks, recipe_text
 from .brain import PSEBrain
-from .checkpoints import AtomicCheckpointer, load_best
 from .config import build_recipe, plain_recipe, resolve_recipe
 from .cues import CueBank
-from .record import check_same_model, commit, save_bundle, write_record
-from .schedule import Budget, Schedule
+from .fitting import Job, fit
+from .record import check_same_model, save_bundle, write_record
+from .schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -93,19 +93,20 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     ddp_barrier()
     data = _data(settings["data"])
     _standardise(enhancer, data, int(settings.get("standardise") or 0))
-    brain = _brain(enhancer, data, settings, run_opts, output)
-    counter = sb.utils.epoch_loop.EpochCounter(int(settings["number_of_epochs"]))
-    if brain.checkpointer is not None:
-        brain.checkpointer.add_recoverable("counter", counter)
-    loader = {"num_workers": int(settings.get("num_workers", 0))}
-    brain.fit(
-        counter,
+    bank = _bank(enhancer, data, settings)
+    meta = fit(
+        partial(
+            PSEBrain,
+            enhancer,
+            settings.get("loss", "si-sdr"),
+            settings.get("loss_options"),
+            bank,
+        ),
+        {"enhancer": enhancer},
         data.train,
         data.valid,
-        train_loader_kwargs={"batch_size": int(settings["batch_size"]), **loader},
-        valid_loader_kwargs={"batch_size": int(settings.get("valid_batch_size", 8))},
+        _job(enhancer, settings, run_opts, output),
     )
-    meta = load_best(output / "save", enhancer)
     if if_main_process():
         save_bundle(enhancer, settings, output, meta)
     ddp_barrier()
@@ -192,32 +193,19 @@ def _standardise(enhancer: Enhancer, data: RecipeData, count: int) -> None:
         enhancer.frontend.standardise(torch.from_numpy(data.train[i].mixture) for i in range(count))
 
 
-def _brain(
-    enhancer: Enhancer, data: RecipeData, settings: dict[str, Any], run_opts: dict[str, Any], output: Path
-) -> PSEBrain:
-    """Put the Brain together."""
-    world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-    batches = math.ceil(math.ceil(len(data.train) / world) / int(settings["batch_size"]))
-    accumulate = int(
-        run_opts.get("grad_accumulation_factor") or settings.get("grad_accumulation_factor") or 1
-    )
-    steps = math.ceil(batches / accumulate) * int(settings["number_of_epochs"])
-    minutes = settings.get("max_minutes")
-    budget = Budget(steps, None if minutes is None else float(minutes))
-    identity = {"same_model": digest(enhancer.config), "pse_plugins": __version__, "git": commit()}
-    checkpointer = AtomicCheckpointer(output / "save", {"enhancer": enhancer, "budget": budget}, identity)
-    return RecipeBrain(
-        enhancer,
-        loss=settings.get("loss", "si-sdr"),
-        loss_options=settings.get("loss_options"),
-        schedule=Schedule(**(settings.get("schedule") or {})),
-        budget=budget,
-        seed=int(settings["seed"]),
-        cue_bank=_bank(enhancer, data, settings),
-        opt_class=settings["opt_class"],
-        hparams=settings,
-        run_opts=run_opts["run_opts"],
-        checkpointer=checkpointer,
+def _job(enhancer: Enhancer, settings: dict[str, Any], run_opts: dict[str, Any], output: Path) -> Job:
+    """Say how to train, from the recipe's settings."""
+    return Job(
+        output,
+        int(settings["seed"]),
+        int(settings["number_of_epochs"]),
+        int(settings["batch_size"]),
+        settings["opt_class"],
+        Schedule(**(settings.get("schedule") or {})),
+        settings.get("max_minutes"),
+        settings,
+        run_opts,
+        {"model": digest(enhancer.config)},
     )
 
 
@@ -231,19 +219,3 @@ def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> Cue
     for part in (data.train, data.valid):
         part.enrolment_audio = "none" if part.augmentation is None else "right"
     return CueBank(encoder, [data.train.speech, data.valid.speech], tokens)
-
-
-class RecipeBrain(PSEBrain):
-    """Writes each epoch's scores to ``train_log.txt``, in SpeechBrain's form, and to ``history.json``."""
-
-    def on_scores(self, record: dict[str, float]) -> None:
-        """Log an epoch."""
-        folder = Path(self.hparams.output_folder)
-        train = f"epoch: {int(record['epoch'])}, minutes: {record['minutes']:.2f}, lr: {self._rate():.2e}"
-        scores = {k: v for k, v in record.items() if k not in ("epoch", "minutes", "train_loss")}
-        valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in scores.items())
-        with (folder / "train_log.txt").open("a", encoding="utf-8") as log:
-            log.write(f"{train} - train loss: {record['train_loss']:.3f} - {valid}\n")
-
-    def _rate(self) -> float:
-        return float(self.optimizer.param_groups[0]["lr"])
