@@ -70,7 +70,7 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     backbone_options = {
         "n_bins": frontend.n_bins,
         "make_conditioner": None,
-        **_with_parts(backbone_factory, full["backbone_options"], frontend),
+        **with_parts(backbone_factory, full["backbone_options"], frontend),
     }
     host.check_options(
         backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
@@ -86,9 +86,7 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     )
 
 
-def _with_parts(
-    factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend
-) -> dict[str, Any]:
+def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend) -> dict[str, Any]:
     """Put what builds an ensemble's parts in the place of their names, where a backbone asks for it."""
     known, given = inspect.signature(factory).parameters, dict(options)
     for part, (kind, default) in PARTS.items():

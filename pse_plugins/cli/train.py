@@ -39,12 +39,12 @@ def command(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for name in _TELL_AT_IMPORT:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
-    from ..training import run
+    from ..training import run_recipe
 
     for name in _TELL_MUCH:  # after its import, which sets them
         logging.getLogger(name).setLevel(logging.WARNING)
     bar = [] if sys.stderr.isatty() or "--noprogressbar" in context.args else ["--noprogressbar"]
-    run([str(find_recipe(recipe)), *context.args, *bar])
+    run_recipe([str(find_recipe(recipe)), *context.args, *bar])
 
 
 def _copy(recipe: Path, target: Path) -> None:

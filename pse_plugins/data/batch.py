@@ -20,8 +20,8 @@ class MixtureBatch:
 
     Parameters
     ----------
-    ids, scenarios : list of str
-        One an item.
+    ids, scenarios, speakers : list of str
+        One an item; the target's voice.
     mixture, target : Tensor
         float32 ``[B, S]``, zero beyond each item's length.
     lengths : Tensor
@@ -45,6 +45,7 @@ class MixtureBatch:
     clips: list[list[ClipRef]]
     scenarios: list[str]
     snrs: Tensor
+    speakers: list[str]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,6 +93,7 @@ def collate(items: Sequence[Mixture]) -> MixtureBatch:
         clips=[item.clips for item in items],
         scenarios=[item.scenario for item in items],
         snrs=torch.tensor([item.snr for item in items], dtype=torch.float32),
+        speakers=[item.speaker for item in items],
     )
 
 

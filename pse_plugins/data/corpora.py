@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from .manifest import Utterance, digest, inspect, is_fresh, mark_fresh, read_manifest, write_manifest
+from .pools import SpeechPool
 
 SUFFIXES = (".flac", ".wav", ".ogg", ".mp3", ".opus")
 """What counts as a recording."""
@@ -200,3 +202,35 @@ def _transcripts(file: Path) -> Iterable[tuple[str, str]]:
     for line in file.read_text("utf-8").splitlines():
         id, _, words = line.partition(" ")
         yield id, words.strip()
+
+
+def genders(*pools: SpeechPool) -> dict[str, str]:
+    """Read the genders of voices from the ``SPEAKERS.TXT`` of their corpus; those it does not name are left out.
+
+    Returns
+    -------
+    dict
+        Voice -> ``"F"`` or ``"M"``.
+    """
+    found: dict[str, str] = {}
+    for pool in pools:
+        for voice in pool.speakers:
+            listed = _listed_genders(pool.source(pool.utterances(voice)[0]).root)
+            person = pool.person(voice)
+            if person in listed:
+                found[voice] = listed[person]
+    return found
+
+
+@functools.cache
+def _listed_genders(root: Path) -> dict[str, str]:
+    """Read a list of speakers, ``14 | F | train-clean-360 | 25.03 | name``; empty where there is none."""
+    file = root / "SPEAKERS.TXT"
+    if not file.is_file():
+        return {}
+    rows = [
+        line.split("|")
+        for line in file.read_text("utf-8", "replace").splitlines()
+        if not line.startswith(";")
+    ]
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}

@@ -72,7 +72,10 @@ class Drawer:
         ):
             return True
         rng = np.random.default_rng(0)
-        return any(self._target(id, voice, 1, rng) is not None for id in self.speech.utterances(voice))
+        return any(
+            self._target(id, voice, int(self.law.enrols), rng) is not None
+            for id in self.speech.utterances(voice)
+        )
 
     def _tell_left_out(self, voices: set[str]) -> None:
         """Name the people whose recordings are too short, once each whatever the speeds."""
@@ -158,9 +161,9 @@ class Drawer:
     ) -> tuple[list[Part], list[ClipRef]]:
         """Draw noises."""
         low, high = self.law.noises
-        return [self._noise(length, rng) for _ in range(rng.integers(low, high + 1))], []
+        return [self.noise_part(length, rng) for _ in range(rng.integers(low, high + 1))], []
 
-    def _noise(self, length: int, rng: np.random.Generator) -> Part:
+    def noise_part(self, length: int, rng: np.random.Generator) -> Part:
         """Draw a stretch of noise that is not silent."""
         noise = self.noise
         if noise is None:

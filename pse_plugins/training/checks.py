@@ -12,7 +12,6 @@ from .. import host
 from ..errors import ConfigError, PseError
 from .schedule import Schedule
 
-NEEDED = ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class")
 _LEAST = {
     "number_of_epochs": 1,
     "batch_size": 1,
@@ -20,6 +19,8 @@ _LEAST = {
     "valid_batch_size": 1,
     "num_workers": 0,
     "threads": 1,
+    "k": 1,
+    "check_every": 1,
 }
 
 
@@ -48,7 +49,7 @@ def check_arguments(argv: Sequence[str], flags: Sequence[str]) -> None:
             raise ConfigError(f"{word} needs a value; {word} null says none")
 
 
-def check_plain(recipe: str, plain: Mapping[str, Any]) -> None:
+def check_plain(recipe: str, plain: Mapping[str, Any], needed: Sequence[str]) -> None:
     """Check what must be there, and numbers, before anything is built.
 
     Raises
@@ -56,7 +57,7 @@ def check_plain(recipe: str, plain: Mapping[str, Any]) -> None:
     ConfigError
         For the first that is missing or out of range.
     """
-    for key in NEEDED:
+    for key in needed:
         if key not in plain:
             raise ConfigError(f"{recipe}: lacks the key {key!r}; see the recipes' YAML for an example")
     for key, least in _LEAST.items():

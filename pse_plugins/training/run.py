@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import speechbrain as sb
 import torch
-from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
+from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 from .. import requirements
 from ..assembly import DEFAULTS, build_enhancer
@@ -20,17 +17,16 @@ from ..contracts import Conditioner
 from ..data import RecipeData
 from ..data.manifest import digest
 from ..enhancer import Enhancer
-from ..errors import ConfigError
-from . import checks, recipe_text
 from .brain import PSEBrain
-from .config import build_recipe, plain_recipe, resolve_recipe
 from .cues import CueBank
 from .fitting import Job, fit
+from .reading import read_recipe
 from .record import check_same_model, save_bundle, write_record
 from .schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
+NEEDED = ("seed", "output_folder", "data", "number_of_epochs", "batch_size", "opt_class")
 USED = (
     *DEFAULTS,
     *(
@@ -49,6 +45,7 @@ USED = (
     *("max_grad_norm", "grad_accumulation_factor", "precision", "eval_precision", "ckpt_interval_minutes"),
     *("ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
     requirements.KEY,
+    "task",
 )
 """The keys of a recipe that training reads."""
 
@@ -77,7 +74,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     PseError
         For any mistake in the recipe, the settings or the data.
     """
-    recipe, run_opts, settings = _read(argv)
+    recipe, settings, run_opts = read_recipe(argv, USED, NEEDED)
     output = Path(settings["output_folder"])
     if settings.get("threads"):
         torch.set_num_threads(int(settings["threads"]))
@@ -135,43 +132,6 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
     report = output / "evaluation"
     evaluate(enhancer, items, out=report, about={"seed": settings["seed"]}, progress=tell)
     logger.info("wrote %s and %s", report / "results.md", report / "report.html")
-
-
-def _read(argv: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Parse the command line, join the other ranks, and only then build what the YAML describes."""
-    if not argv or argv[0].startswith("-"):
-        raise ConfigError("the recipe comes first: train.py hparams/gru.yaml --data_folder DIR ...")
-    recipe, options, overrides = _parse(argv)
-    run_opts = options.as_dict()
-    ddp_init_group(options)
-    text = resolve_recipe(recipe, overrides, USED)
-    requirements.check_recipe(text)
-    checks.check_plain(Path(recipe).name, plain_recipe(text))
-    settings = build_recipe(text)
-    checks.check_built(settings)
-    return recipe_text.hide(text, USED), {"run_opts": options, **run_opts}, settings
-
-
-def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:
-    """Let SpeechBrain parse the command line; say its complaint in one line."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            recipe, options, overrides = sb.parse_arguments(list(argv))
-    except SystemExit as end:
-        if not end.code:
-            raise
-        words = said.getvalue().strip().splitlines() or ["?"]
-        raise ConfigError(
-            f"{words[-1].partition('error: ')[2] or words[-1]}; see the recipe's README"
-        ) from end
-    checks.check_arguments(argv[1:], list(options.as_dict()))
-    device = str(options["device"] or "cpu") if "device" in options.overridden_args else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"--device {device}: torch finds no CUDA device here; use --device cpu, or see `pse doctor`"
-        )
-    return recipe, options, overrides
 
 
 def _data(make: Callable[[], RecipeData]) -> RecipeData:

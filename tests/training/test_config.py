@@ -17,6 +17,7 @@ from pse_plugins.resources import find_recipe, recipe_names, share
 from pse_plugins.training.checks import check_arguments, check_built, check_plain
 from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
 from pse_plugins.training.recipe_text import hide
+from pse_plugins.training.run import NEEDED
 from pse_plugins.training.run import USED as RUN_USED
 from pse_plugins.training.schedule import Budget, Schedule
 
@@ -130,9 +131,9 @@ PLAIN = dict.fromkeys(("data", "opt_class", "output_folder")) | {
     ],
 )
 def test_numbers_are_checked_before_anything_is_built(wrong, said):
-    check_plain("r.yaml", PLAIN)
+    check_plain("r.yaml", PLAIN, NEEDED)
     with pytest.raises(ConfigError, match=said):
-        check_plain("r.yaml", {**PLAIN, **wrong})
+        check_plain("r.yaml", {**PLAIN, **wrong}, NEEDED)
 
 
 @pytest.mark.parametrize(

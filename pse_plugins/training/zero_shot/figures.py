@@ -1,0 +1,106 @@
+"""The figures of the report, as PNG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from .report import Scored, gains, group
+
+_COLOURS = ("#2f7fd1", "#d9772b", "#2a9d6f", "#9465c9", "#c9486a", "#a08a1e")
+_PERPLEXITY = 40
+
+
+def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
+    """Draw SI-SDR improvement over the size of a specialist, one line for each K (the paper's Figure 3)."""
+    figure = Figure((7, 4), layout="constrained")
+    axes = figure.subplots()
+    lines: dict[tuple[int, str], list[tuple[int, float, float]]] = {}
+    for (size, k, partition, system), row in group(scored).items():
+        if partition in ("", "k-means") and system != "generalist-longer":
+            by_seed = gains(row, test)[0].mean(1)
+            lines.setdefault((k, system), []).append(
+                (_width(size), float(by_seed.mean()), float(np.ptp(by_seed)) / 2)
+            )
+    many = sorted({k for k, _ in lines if k > 1})
+    for (k, system), points in sorted(lines.items()):
+        x, y, spread = zip(*sorted(points))
+        colour = "black" if k == 1 else _COLOURS[many.index(k) % len(_COLOURS)]
+        style = ":" if system == "naive" else "-"
+        name = "generalist" if k == 1 else f"K = {k}, {system}"
+        axes.errorbar(
+            x, y, spread, color=colour, linestyle=style, marker="o", markersize=4, capsize=2, label=name
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("hidden units of a specialist (two layers)")
+    axes.set_ylabel("SI-SDR improvement, dB")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def voices(scored: Sequence[Scored], path: Path) -> None:
+    """Draw the training voices by t-SNE (the paper's Figure 2), naive and fine-tuned, of the first seed's cells.
+
+    Colours are the specialists that the gate chooses, shapes the genders.
+    """
+    drawn = [s for s in scored if (s.folder / "embeddings.json").is_file() and s.key[2] == "k-means"]
+    seed = min((s.seed for s in drawn), default=0)
+    drawn = [row[0] for row in group(s for s in drawn if s.seed == seed).values()][:6]
+    if not drawn:
+        return
+    figure = Figure((4 * min(len(drawn), 3), 4 * -(-len(drawn) // 3)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(-(-len(drawn) // 3), min(len(drawn), 3))).ravel()
+    for axes, one in zip(panels, drawn):
+        rows = json.loads((one.folder / "embeddings.json").read_text("utf-8")).values()
+        z = np.array([row["z"] for row in rows], np.float32)
+        flat = TSNE(perplexity=min(_PERPLEXITY, len(z) - 1), random_state=0, init="pca").fit_transform(z)
+        for gender, marker in (("F", "o"), ("M", "^"), ("", "s")):
+            chosen = np.array([row["gender"] == gender for row in rows])
+            colours = [f"C{row['gate']}" for row in rows if row["gender"] == gender]
+            axes.scatter(*flat[chosen].T, c=colours or None, marker=marker, s=14, label=gender or None)
+        size, k, _, system = one.key
+        axes.set_title(f"{size}, K = {k}, {system}", fontsize=9)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    for axes in panels[len(drawn) :]:
+        axes.set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def gate(scored: Sequence[Scored], test: str, path: Path) -> None:
+    """Draw how often the gate chooses as the clean voice would, over seconds heard and over SNR."""
+    figure = Figure((8, 3.5), layout="constrained")
+    by_time, by_snr = figure.subplots(1, 2, sharey=True)
+    rows = {key: row for key, row in group(scored).items() if key[3] == "naive" and key[2] == "k-means"}
+    shown: dict[int, list[Scored]] = {}
+    for key, row in rows.items():
+        shown.setdefault(key[1], row)  # the gate does not depend on the specialists' size
+    for k, row in shown.items():
+        items = [i for s in row for i in s.items[test] if "label" in i]
+        times = list(items[0]["after"])
+        right = [np.mean([i["after"][t] == i["label"] for i in items]) for t in times]
+        whole = np.mean([i["gate"] == i["label"] for i in items])
+        by_time.plot([*map(float, times), 5.0], [*right, whole], marker="o", markersize=4, label=f"K = {k}")
+        bins = [
+            [i["gate"] == i["label"] for i in items if low <= i["snr"] < low + 3] for low in range(-5, 10, 3)
+        ]
+        by_snr.plot(
+            [low + 1.5 for low in range(-5, 10, 3)], [np.mean(b) if b else np.nan for b in bins], marker="o"
+        )
+        by_time.axhline(1 / k, color="grey", linewidth=0.5)
+    by_time.set_xlabel("seconds heard")
+    by_snr.set_xlabel("SNR, dB (5 s heard)")
+    by_time.set_ylabel("gate as for the clean voice")
+    by_time.set_ylim(0, 1)
+    if shown:
+        by_time.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _width(size: str) -> int:
+    return int("".join(c for c in size if c.isdigit()) or 0)

@@ -1,0 +1,175 @@
+"""The table and the figures of all cells below a folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...evaluation.statistics import Estimate, bootstrap
+from .scoring import WAYS, Item, read_items
+
+logger = logging.getLogger(__name__)
+
+SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned")
+Key = tuple[str, int, str, str]
+"""Size, K, partition, system: what differs between rows of the table."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One system of one cell.
+
+    Parameters
+    ----------
+    key : tuple
+        Size, K, partition and system.
+    seed : int
+        Of its training.
+    about : dict
+        Parameters in all, and those that run at a time.
+    items : dict
+        Test set -> its items.
+    folder : Path
+        Where it was found.
+    """
+
+    key: Key
+    seed: int
+    about: dict[str, Any]
+    items: dict[str, list[Item]]
+    folder: Path
+
+
+def find_scores(folder: str | Path) -> list[Scored]:
+    """Find the scores of all cells below a folder, of all seeds.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    found = []
+    for done in sorted(Path(folder).glob("**/scores/*/*/done.json")):
+        record = json.loads(done.read_text("utf-8"))["record"]
+        about = record["about"]
+        key = (about["size"], int(about["k"]), about["partition"], done.parent.name)
+        items = {test: read_items(done.parent / f"{test}.json") for test in record["means"]}
+        found.append(Scored(key, int(about["seed"]), about, items, done.parent))
+    if not found:
+        raise DataError(f"{folder} holds no scores; run the stage evaluate first")
+    return found
+
+
+def gains(scored: Iterable[Scored], test: str, way: str = "gate") -> tuple[np.ndarray, list[str]]:
+    """Give each item's gain in dB by seed ``[seeds, items]``, and the speakers of the items."""
+    rows = [s.items[test] for s in scored]
+    return np.array([[WAYS[way](item) for item in items] for items in rows]), [i["speaker"] for i in rows[0]]
+
+
+def estimate(values: np.ndarray, speakers: Sequence[str]) -> tuple[Estimate, float]:
+    """Average over seeds and items, with an interval over speakers; and the deviation over seeds."""
+    by_seed = values.mean(1)
+    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else float("nan")
+    return bootstrap(values.mean(0).tolist(), speakers), spread
+
+
+def group(scored: Iterable[Scored]) -> dict[Key, list[Scored]]:
+    """Put the seeds of a row together, rows in the order of the table."""
+    rows: dict[Key, list[Scored]] = {}
+    for one in scored:
+        rows.setdefault(one.key, []).append(one)
+    return {key: rows[key] for key in sorted(rows, key=_order)}
+
+
+def _order(key: Key) -> tuple[Any, ...]:
+    size, k, partition, system = key
+    number = int("".join(c for c in size if c.isdigit()) or 0)
+    return number, partition not in ("", "k-means"), partition, k, SYSTEMS.index(system)
+
+
+def table(scored: Sequence[Scored], test: str) -> str:
+    """Write the table of a test set in Markdown.
+
+    Columns: the network; parameters in millions, and those that run at a time; SI-SDR improvement in dB with the
+    interval over speakers and the deviation over seeds; what it is above the generalist of the same size, on the
+    same items and seeds; and, for ensembles, the gain if the best specialist is chosen for each item, if one is
+    chosen at random, or by the gate from 3 s of clean speech.
+    """
+    rows = group(scored)
+    lines = [
+        "| size | K | partition | system | M (run) | SI-SDRi dB [95 %] | sd | seeds | above generalist [95 %] | "
+        "oracle | random | enrolled |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for key, row in rows.items():
+        size, k, partition, system = key
+        values, speakers = gains(row, test)
+        mean, spread = estimate(values, speakers)
+        about = row[0].about
+        base = {s.seed: s for s in rows.get((size, 1, "", "generalist"), [])}
+        shared = [s for s in row if s.seed in base]
+        above = "" if system == "generalist" or not shared else _difference(shared, base, test)
+        ways = [
+            f"{gains(row, test, w)[0].mean():.2f}" if k > 1 else "" for w in ("oracle", "random", "enrolled")
+        ]
+        lines.append(
+            f"| {size} | {k} | {partition} | {system} | {about['parameters'] / 1e6:.3f} "
+            f"({about['effective'] / 1e6:.3f}) | {mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}] | "
+            f"{'' if np.isnan(spread) else f'{spread:.2f}'} | {len(row)} | {above} | "
+            + " | ".join(ways)
+            + " |"
+        )
+    return "\n".join(lines)
+
+
+def _difference(row: Sequence[Scored], base: Mapping[int, Scored], test: str) -> str:
+    ours, speakers = gains(row, test)
+    theirs, _ = gains([base[s.seed] for s in row], test)
+    mean, _ = estimate(ours - theirs, speakers)
+    return f"{mean.mean:+.2f} [{mean.low:+.2f}, {mean.high:+.2f}]"
+
+
+def write_report(folder: str | Path, out: str | Path) -> Path:
+    """Write ``results.md`` and the figures.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds the cells of all seeds.
+    out : str or Path
+        Where to write.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    DataError
+        If there are no scores.
+    """
+    from . import figures
+
+    scored, out = find_scores(folder), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    tests = list(scored[0].items)
+    mixture = {t: np.mean([item["mixture"] for item in scored[0].items[t]]) for t in tests}
+    parts = [
+        f"## {test}: {len(scored[0].items[test])} mixtures of {len({i['speaker'] for i in scored[0].items[test]})} "
+        f"speakers, SI-SDR of the mixture {mixture[test]:.2f} dB\n\n{table(scored, test)}\n"
+        for test in tests
+    ]
+    (out / "results.md").write_text("\n".join(parts), "utf-8")
+    figures.sizes(scored, tests[0], out / "sizes.png")
+    figures.voices(scored, out / "voices.png")
+    figures.gate(scored, tests[0], out / "gate.png")
+    logger.info("wrote %s", out / "results.md")
+    return out / "results.md"

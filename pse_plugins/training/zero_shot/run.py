@@ -1,0 +1,138 @@
+"""Run the experiment of a recipe: one cell, or the grid of its sweep."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...data import MixtureDataset, RecipeData
+from ...errors import ConfigError, nearest
+from ..reading import read_recipe
+from . import scoring
+from .lab import Lab
+from .report import write_report
+from .stages import STAGES
+
+logger = logging.getLogger(__name__)
+
+ALL = (*STAGES, "evaluate", "report")
+"""The stages in their order; the report is of all that lies beside the output folder, other seeds too."""
+
+NEEDED = (
+    *("seed", "output_folder", "data", "opt_class", "k", "check_every"),
+    *("verify", "gate", "generalist", "specialists", "finetune", "evaluate"),
+)
+USED = (
+    *NEEDED,
+    *("task", "sample_rate", "frontend_options", "encoder", "encoder_options", "expert", "expert_options"),
+    *(
+        "partition",
+        "policy",
+        "loss",
+        "loss_options",
+        "schedule",
+        "standardise",
+        "stages",
+        "sweep",
+        "tests",
+        "licence",
+    ),
+    *(
+        "num_workers",
+        "valid_batch_size",
+        "threads",
+        "max_grad_norm",
+        "precision",
+        "eval_precision",
+        "noprogressbar",
+    ),
+    *("requires_plugins", "grad_accumulation_factor", "ckpt_interval_minutes"),
+)
+"""The keys of a recipe that these trainings read."""
+
+
+def run(argv: Sequence[str]) -> None:
+    """Run the stages that the recipe names, for its one cell or for each of its ``sweep``.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        ``[recipe.yaml, --setting, value, ...]``.
+
+    Raises
+    ------
+    PseError
+        For any mistake in the recipe, the settings or the data.
+    """
+    _, settings, run_opts = read_recipe(argv, USED, NEEDED)
+    cells = _cells(settings.get("sweep"))
+    for number, cell in enumerate(cells, 1):
+        if cell:
+            words = [word for key, value in cell.items() for word in (f"--{key}", str(value))]
+            logger.info("cell %d of %d: %s", number, len(cells), " ".join(words))
+            _, settings, run_opts = read_recipe([*argv, *words], USED, NEEDED)
+        _run_cell(settings, run_opts)
+    if "report" in _stages(settings):
+        above = Path(settings["output_folder"]).parent
+        write_report(above, above / "report")
+
+
+def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
+    stages = _stages(settings)
+    make: Callable[..., RecipeData] = settings["data"]
+    data = make()
+    lab = Lab(settings, run_opts, data, lambda: _tests(make, settings, data))
+    for stage in stages:
+        if stage == "evaluate":
+            scoring.evaluate(lab)
+        for step in STAGES.get(stage, ()):
+            step(lab)
+
+
+def _stages(settings: dict[str, Any]) -> list[str]:
+    """Read which stages to run, in their order.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown.
+    """
+    named = settings.get("stages") or list(ALL)
+    for name in named:
+        if name not in ALL:
+            raise ConfigError(f"no stage {name!r}{nearest(str(name), ALL)}; stages: {', '.join(ALL)}")
+    return [name for name in ALL if name in named]
+
+
+def _tests(
+    make: Callable[..., RecipeData], settings: dict[str, Any], data: RecipeData
+) -> dict[str, MixtureDataset]:
+    """Make the test sets: the same mixtures whatever the seed of the training."""
+    named = settings.get("tests")
+    if not named:
+        return {"test": data.test}
+    return {name: make(**{"seed": 0, **options}).test for name, options in named.items()}
+
+
+def _cells(sweep: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Spread the grid out, cells of small networks and few specialists first.
+
+    Examples
+    --------
+    >>> _cells([{"k": [5, 2], "hidden": 64}])
+    [{'k': 2, 'hidden': 64}, {'k': 5, 'hidden': 64}]
+    """
+    if not sweep:
+        return [{}]
+    cells = []
+    for grid in sweep:
+        lists = {
+            key: values if isinstance(values, list | tuple) else [values] for key, values in grid.items()
+        }
+        cells += [dict(zip(lists, values)) for values in itertools.product(*lists.values())]
+    return sorted(
+        cells, key=lambda cell: (int(cell.get("hidden", 0)) ** 2 * int(cell.get("k", 1)), str(cell))
+    )

@@ -1,0 +1,251 @@
+"""The stages of speaker-informed model selection, in their order; each is done once, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ...backbones.specialist_ensemble import SpecialistEnsemble
+from ...data import MixtureDataset, SpeechPool
+from ...data.corpora import genders
+from ...enhancer import Enhancer
+from ..brain import PSEBrain
+from .artefacts import Artefact
+from .lab import Lab
+from .listener import GateBrain, Listener, PairBrain, embed_clean, verification_scores
+from .pairs import PairDataset, collate_pairs
+from .partition import Partition, divide, purity
+
+logger = logging.getLogger(__name__)
+
+_WEIGHTS = "weights.safetensors"
+M = TypeVar("M", bound=nn.Module)
+
+
+def verify(lab: Lab) -> None:
+    """Train ``f`` on pairs of noisy utterances, and measure how well it tells voices apart."""
+    artefact, own = lab.verify, lab.stage("verify")
+    if artefact.done:
+        return
+    artefact.begin()
+    listener = lab.listener()
+    _standardise(lab, listener)
+    options = {k: own[k] for k in ("tilt", "level_db") if k in own}
+    train = PairDataset(lab.data.train, own["batch_size"] * lab.settings["check_every"], **options)
+    valid = PairDataset(lab.data.valid, int(own.get("valid_pairs", 200)), mode="within", **options)
+    scores = lab.fit(PairBrain, ("listener", listener), train, valid, artefact, own)
+    _save(listener, artefact)
+    artefact.finish(**_plain(scores), verification=_verification(lab, listener))
+
+
+def _standardise(lab: Lab, listener: Listener) -> None:
+    count = int(lab.settings.get("standardise") or 0)
+    if count:
+        mixtures = lab.data.train
+        listener.frontend.standardise(torch.from_numpy(mixtures[i].mixture) for i in range(count))
+
+
+def _verification(lab: Lab, listener: Listener, pairs: int = 200) -> dict[str, float]:
+    """Measure the EER within a recording and across recordings, of speakers that were trained on and that were not."""
+    found = {}
+    sets = {"train": lab.data.train, "valid": lab.data.valid, **lab.tests}
+    for name, mixtures in sets.items():
+        several = [v for v in mixtures.drawer.voices if len(mixtures.speech.utterances(v)) > 1]
+        for mode in ("within", "across") if len(several) > 1 else ("within",):
+            data = PairDataset(mixtures, pairs, mode=mode, voices=several if mode == "across" else None)
+            z, voices = [], []
+            for i in range(pairs):
+                batch = collate_pairs([data[i]])
+                with torch.no_grad():
+                    z.append(
+                        listener.eval().embed(batch.mixture.to(lab.device), batch.lengths.to(lab.device))
+                    )
+                voices += batch.voices
+            found[f"{name} {mode}"] = verification_scores(torch.cat(z).cpu().numpy(), voices)["eer"]
+    return found
+
+
+def cluster(lab: Lab) -> None:
+    """Divide the speakers by the embeddings of their clean speech."""
+    artefact = lab.partition
+    if artefact.done:
+        return
+    listener = _load(lab.listener(), lab.verify)
+    train, valid, test = (embed_voices(listener, d) for d in (lab.data.train, lab.data.valid, lab.data.test))
+    known = genders(lab.data.train.speech, lab.data.valid.speech, lab.data.test.speech)
+    partition = divide(lab.kind, lab.k, lab.seed, train, {**valid, **test}, known)
+    partition.write(artefact.begin() / "partition.json")
+    sizes = [len(partition.voices(n, list(train))) for n in range(lab.k)]
+    trained = Partition(partition.kind, {v: partition.labels[v] for v in train}, [])
+    artefact.finish(sizes=sizes, gender_purity=purity(trained, known))
+    logger.info("%d speakers in parts of %s", len(train), sizes)
+
+
+def embed_voices(listener: Listener, mixtures: MixtureDataset) -> dict[str, np.ndarray]:
+    """Average the embeddings of each voice's clean recordings."""
+    speech: SpeechPool = mixtures.speech
+    found = {}
+    for voice in mixtures.drawer.voices:
+        ids = speech.utterances(voice)
+        whole = (speech.segment(id, 0, speech.outline(id).size) for id in ids)
+        found[voice] = embed_clean(listener, whole).mean(0)
+    return found
+
+
+def gate(lab: Lab) -> None:
+    """Train ``g`` on noisy utterances to tell whose specialist they need."""
+    artefact, own = lab.gate, lab.stage("gate")
+    if artefact.done:
+        return
+    partition = Partition.read(lab.partition.need() / "partition.json")
+    listener, heard = lab.listener(lab.k), _load(lab.listener(), lab.verify)
+    listener.load_state_dict({**listener.state_dict(), **heard.state_dict()})
+    thaw = bool(own.get("train_encoder", False))
+
+    def make(module: Listener, **common: Any) -> GateBrain:
+        return GateBrain(module, partition.labels, thaw, **common)
+
+    scores = lab.fit(make, ("listener", listener), lab.mixtures(own), lab.data.valid, artefact, own)
+    _save(listener, artefact)
+    artefact.finish(**_plain(scores))
+
+
+def generalist(lab: Lab) -> None:
+    """Train one network of a specialist's size on all speakers, and the same for longer, as a control."""
+    _train_network(lab, lab.generalist(), lab.stage("generalist"), None, lab.data.valid, None)
+
+
+def generalist_longer(lab: Lab) -> None:
+    """Give the generalist the steps and the rate of the fine-tuning, to see what of its gain is more training."""
+    _train_network(
+        lab, lab.generalist(longer=True), lab.stage("finetune"), None, lab.data.valid, lab.generalist()
+    )
+
+
+def specialists(lab: Lab) -> None:
+    """Train a network on each part of the speakers."""
+    own = lab.stage("specialists")
+    partition = Partition.read(lab.partition.need() / "partition.json")
+    start = lab.generalist() if own.get("start") == "generalist" else None
+    for number in range(lab.k):
+        voices = partition.voices(number, lab.data.train.drawer.voices)
+        held = partition.voices(number, lab.data.valid.drawer.voices)
+        valid = lab.data.valid.of(held) if len(held) > 1 else lab.data.valid
+        _train_network(lab, lab.specialist(number), own, voices, valid, start)
+
+
+def _train_network(
+    lab: Lab,
+    artefact: Artefact,
+    own: dict[str, Any],
+    voices: list[str] | None,
+    valid: MixtureDataset,
+    start: Artefact | None,
+) -> None:
+    if artefact.done:
+        return
+    network = lab.network()
+    if start is not None:
+        _load(network, start)
+    else:
+        _load_frontend(network, lab)
+    loss = lab.settings.get("loss") or "si-sdr"
+
+    def make(module: Enhancer, **common: Any) -> PSEBrain:
+        return PSEBrain(module, loss, lab.settings.get("loss_options"), **common)
+
+    logger.info("training %s", artefact.folder)
+    scores = lab.fit(make, ("enhancer", network), lab.mixtures(own, voices), valid, artefact, own)
+    _save(network, artefact)
+    artefact.finish(**_plain(scores))
+
+
+def finetune(lab: Lab) -> None:
+    """Train ``f``, ``g`` and all ``h`` together, the masks weighted by the soft gate."""
+    artefact, own = lab.finetuned, lab.stage("finetune")
+    if artefact.done:
+        return
+    enhancer = naive(lab)
+    loss = lab.settings.get("loss") or "si-sdr"
+
+    def make(module: Enhancer, **common: Any) -> PSEBrain:
+        return PSEBrain(module, loss, lab.settings.get("loss_options"), **common)
+
+    logger.info("fine-tuning %s", artefact.folder)
+    scores = lab.fit(make, ("enhancer", enhancer), lab.mixtures(own), lab.data.valid, artefact, own)
+    _save(enhancer, artefact)
+    artefact.finish(**_plain(scores))
+
+
+def naive(lab: Lab) -> Enhancer:
+    """Put the ensemble together from its parts, trained one by one."""
+    enhancer = lab.ensemble()
+    backbone = ensemble_of(enhancer)
+    listener = _load(lab.listener(lab.k), lab.gate)
+    backbone.encoder.load_state_dict(listener.encoder.state_dict())
+    backbone.gate.load_state_dict(listener.gate.state_dict())  # type: ignore[union-attr]
+    enhancer.frontend.load_state_dict(listener.frontend.state_dict())
+    for number, expert in enumerate(backbone.experts):
+        network = _load(lab.network(), lab.specialist(number))
+        expert.load_state_dict(network.backbone.state_dict())
+    return enhancer
+
+
+def finetuned(lab: Lab) -> Enhancer:
+    """Load the fine-tuned ensemble."""
+    return _load(lab.ensemble(), lab.finetuned)
+
+
+def network_of(lab: Lab, artefact: Artefact) -> Enhancer:
+    """Load a single network."""
+    return _load(lab.network(), artefact)
+
+
+def ensemble_of(enhancer: Enhancer) -> SpecialistEnsemble:
+    """Give an enhancer's backbone as what it is."""
+    assert isinstance(enhancer.backbone, SpecialistEnsemble)
+    return enhancer.backbone
+
+
+def _save(module: nn.Module, artefact: Artefact) -> None:
+    """Write weights, whole or not at all."""
+    target = artefact.folder / _WEIGHTS
+    half = target.with_suffix(".half")
+    save_file({name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}, half)
+    half.replace(target)
+
+
+def _load(module: M, artefact: Artefact) -> M:
+    module.load_state_dict(load_file(artefact.need() / _WEIGHTS))
+    return module
+
+
+def _load_frontend(network: Enhancer, lab: Lab) -> None:
+    """Take the frontend's measures from the first stage, where they were made."""
+    if lab.settings.get("standardise"):
+        network.frontend.load_state_dict(_load(lab.listener(), lab.verify).frontend.state_dict())
+
+
+def _plain(scores: dict[str, Any]) -> dict[str, float]:
+    return {
+        k: round(float(v), 4)
+        for k, v in scores.items()
+        if isinstance(v, int | float) and not isinstance(v, bool)
+    }
+
+
+STAGES: dict[str, tuple[Callable[[Lab], None], ...]] = {
+    "verify": (verify,),
+    "cluster": (cluster,),
+    "gate": (gate,),
+    "specialists": (generalist, specialists),
+    "finetune": (generalist_longer, finetune),
+}
+"""Stage -> what it does, in order; ``evaluate`` follows."""
+__all__ = ["STAGES", "embed_voices", "ensemble_of", "finetuned", "naive", "network_of"]
