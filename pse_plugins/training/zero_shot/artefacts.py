@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ...data.manifest import digest, write_json
 from ...errors import ConfigError, DataError
 
-_BEGUN, _DONE = "begun.json", "done.json"
+_BEGUN, _DONE, _LOCK = "begun.json", "done.json", "lock"
 
 
 class Artefact:
@@ -49,15 +50,35 @@ class Artefact:
         return False
 
     def begin(self) -> Path:
-        """Note what it will be made from; gives the folder."""
+        """Note what it will be made from, and that it is this process that makes it; gives the folder.
+
+        Raises
+        ------
+        ConfigError
+            If another process is making it.
+        """
         if not self.done:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock()
             write_json(self.folder / _BEGUN, {"inputs": self.inputs})
         return self.folder
+
+    def _lock(self) -> None:
+        lock = self.folder / _LOCK
+        try:
+            owner = int(lock.read_text("utf-8"))
+            if owner != os.getpid() and _alive(owner):
+                raise ConfigError(
+                    f"{self.folder} is being made by process {owner}; wait for it, or give another --output_folder"
+                )
+        except (FileNotFoundError, ValueError):
+            pass
+        lock.write_text(str(os.getpid()), "utf-8")
 
     def finish(self, **record: Any) -> None:
         """Note that it is complete, and what came out."""
         write_json(self.folder / _DONE, {"inputs": self.inputs, "record": record})
+        (self.folder / _LOCK).unlink(missing_ok=True)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -93,6 +114,17 @@ class Artefact:
                 f"{self.folder} was made with other settings ({'; '.join(differing)}); give another --output_folder, "
                 "or remove that folder to make it again"
             )
+
+
+def _alive(process: int) -> bool:
+    """Tell whether a process of this machine runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _short(value: Any) -> str:
