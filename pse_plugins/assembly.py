@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from . import host
 from .conditioned import ConditionedFeatures
-from .contracts import VIEWS, Conditioner, SpeakerEncoder
+from .contracts import SITES, VIEWS, Conditioner, SpeakerEncoder
 from .enhancer import Enhancer
 from .errors import ConfigError, nearest
 from .frontend import Frontend
+
+_log = logging.getLogger(__name__)
 
 DEFAULTS: dict[str, Any] = {
     "sample_rate": 16000,
@@ -125,10 +128,20 @@ def _conditioning(config: dict[str, Any], frontend: Frontend) -> tuple[partial[C
         raise ConfigError(
             f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
         )
+    _check_site(factory, component.name, config["backbone_options"])
     encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
     encoder_options = _encoder_options(encoder_factory, config["speaker_encoder_options"], frontend)
     encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
     return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
+
+
+def _check_site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str, Any]) -> None:
+    """Refuse a site that does not exist, and say where a recipe puts the conditioner elsewhere."""
+    site, given = getattr(factory, "site", Conditioner.site), backbone_options.get("condition_site")
+    if site not in SITES:
+        raise ConfigError(f"{name}: no site {site!r}{nearest(str(site), SITES)}; sites: {', '.join(SITES)}")
+    if given is not None and given != site:
+        _log.info("%s stands at %r by backbone_options, not at %r as it prefers", name, given, site)
 
 
 def _encoder_options(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .cue import VIEWS, SpeakerCue
 
 __all__ = [
+    "SITES",
     "VIEWS",
     "Backbone",
     "Conditioner",
@@ -32,6 +33,9 @@ __all__ = [
     "StateSpec",
     "initial_state",
 ]
+
+SITES = ("input", "after-attention", "features")
+"""Where a conditioner may stand."""
 
 State = dict[str, Tensor]
 """Streaming state: name -> tensor ``[B, *shape]``, passed in and out and never kept on a module."""

@@ -256,3 +256,16 @@ def test_transformers_have_the_papers_sizes(conditioner, layers, paper):
 def test_gru_specialists_have_the_papers_sizes(hidden, count):
     config = {"sample_rate": 8000, "conditioner": None, "backbone_options": {"hidden": hidden}}
     assert sum(p.numel() for p in build_enhancer(config).parameters()) == count
+
+
+def test_a_conditioner_s_site_is_checked_and_said_where_a_recipe_overrides_it(monkeypatch, caplog):
+    from pse_plugins.conditioners.film import Film
+
+    options = {"speaker_encoder": "gru-siamese", "backbone_options": {"hidden": 8, "condition_site": "input"}}
+    monkeypatch.setattr(Film, "site", "after_attention")
+    with pytest.raises(ConfigError, match="film: no site 'after_attention'; did you mean 'after-attention'"):
+        build_enhancer(options)
+    monkeypatch.setattr(Film, "site", "after-attention")
+    with caplog.at_level("INFO"):
+        build_enhancer(options)
+    assert "film stands at 'input' by backbone_options, not at 'after-attention' as it prefers" in caplog.text

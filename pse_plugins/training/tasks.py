@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigError, nearest
@@ -28,9 +29,20 @@ def run_recipe(argv: Sequence[str]) -> Any:
     PseError
         For any mistake in the recipe, the settings or the data.
     """
-    task = "personalised"
-    if argv and Path(argv[0]).is_file():
-        task = str(plain_recipe(recipe_text.inline(Path(argv[0]))).get("task", task))
+    return task_of(argv[0] if argv else "").run(argv)
+
+
+def task_of(recipe: str) -> ModuleType:
+    """Give the module that runs a recipe: its ``run``, and the keys that it reads, ``USED`` and ``NEEDED``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task.
+    """
+    task, path = "personalised", Path(recipe)
+    if path.is_file():
+        task = str(plain_recipe(recipe_text.inline(path)).get("task", task))
     if task not in TASKS:
-        raise ConfigError(f"{argv[0]}: no task {task!r}{nearest(task, TASKS)}; tasks: {', '.join(TASKS)}")
-    return import_module(f".{TASKS[task]}", __package__).run(argv)
+        raise ConfigError(f"{recipe}: no task {task!r}{nearest(task, TASKS)}; tasks: {', '.join(TASKS)}")
+    return import_module(f".{TASKS[task]}", __package__)

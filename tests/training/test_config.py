@@ -18,8 +18,8 @@ from pse_plugins.training.checks import check_arguments, check_built, check_plai
 from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
 from pse_plugins.training.recipe_text import hide
 from pse_plugins.training.run import NEEDED
-from pse_plugins.training.run import USED as RUN_USED
 from pse_plugins.training.schedule import Budget, Schedule
+from pse_plugins.training.tasks import task_of
 
 TEXT = """
 lr: 0.1
@@ -178,18 +178,17 @@ def test_mistakes_are_config_errors(recipe, extra, overrides, word):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_the_record_of_a_run_is_a_recipe_that_says_the_same(name, tmp_path):
-    given = {"data_folder": "speech", "output_folder": "out", "speeds": [0.9, 1.0]}
+    given = {"data_folder": "speech", "output_folder": "out", "seed": 7}
     source = recipe_names()[name]
     if "noise_folder" in source.read_text():
         given["noise_folder"] = "noise"
-    text = resolve_recipe(source, given, RUN_USED)
-    (tmp_path / "recipe.yaml").write_text(hide(text, RUN_USED))
-    again = plain_recipe(resolve_recipe(tmp_path / "recipe.yaml", {}, RUN_USED))
+    used = task_of(str(source)).USED
+    text = resolve_recipe(source, given, used)
+    (tmp_path / "recipe.yaml").write_text(hide(text, used))
+    again = plain_recipe(resolve_recipe(tmp_path / "recipe.yaml", {}, used))
     first = plain_recipe(text)
-    assert {key: again[key] for key in first if key in RUN_USED} == {
-        k: v for k, v in first.items() if k in RUN_USED
-    }
-    assert again["data"]["speeds"] == [0.9, 1.0] and again["data"]["law"]["snr"]
+    assert {key: again[key] for key in first if key in used} == {k: v for k, v in first.items() if k in used}
+    assert again["data"]["seed"] == 7 and again["data"]["law"]["snr"]
 
 
 @pytest.mark.parametrize("path", sorted(share("hparams").glob("*.yaml")), ids=lambda path: path.stem)
