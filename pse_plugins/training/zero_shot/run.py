@@ -90,6 +90,8 @@ def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
             scoring.evaluate(lab)
         for step in STAGES.get(stage, ()):
             step(lab)
+        if stage == "finetune":
+            scoring.ship(lab)
 
 
 def _stages(settings: dict[str, Any]) -> list[str]:

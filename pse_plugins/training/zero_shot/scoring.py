@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...bundle import save
 from ...contracts import Prepared
 from ...cost import count_parameters
 from ...data import Mixture, TestList
@@ -49,6 +50,20 @@ def evaluate(lab: Lab) -> None:
             continue
         lists = lists or {t: fixed_list(d, lab.root / "tests" / f"{t}.json") for t, d in lab.tests.items()}
         _score(lab, artefact, load().eval(), lists)
+
+
+def ship(lab: Lab) -> None:
+    """Save the fine-tuned ensemble as a bundle; streams start with the specialist that does best on all of validation."""
+    target = lab.finetuned.need() / "bundle"
+    if target.is_dir():
+        return
+    enhancer = finetuned(lab).eval()
+    found = np.array([score_item(enhancer, lab.data.valid[i])["gains"] for i in range(len(lab.data.valid))])
+    shipped = lab.ensemble(fallback=int(found.mean(0).argmax()))
+    shipped.load_state_dict(enhancer.state_dict())
+    record = {k: v for k, v in lab.finetuned.record.items() if k != "unixtime"}
+    save(shipped, target, licence=lab.settings.get("licence") or "", training_hash=lab.finetuned.key, training=record)
+    logger.info("saved %s", target)
 
 
 def _score(lab: Lab, artefact: Artefact, enhancer: Enhancer, lists: dict[str, TestList]) -> None:
