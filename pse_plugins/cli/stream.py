@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from ..plugin_loading import output_to_stderr
 from ._speaker import Device, Enrol, Model, enrol_speaker, load_model, remark
 
 if TYPE_CHECKING:
@@ -47,17 +50,40 @@ def command(
     With a FILE, it is streamed the same way, and latency, real-time factor and the difference from offline are shown.
     """
     _check_options(file, rate, block, out)
-    enhancer = load_model(model, device)
-    profile = enrol_speaker(enhancer, enrol or [])
     if file is not None:
-        _stream_file(enhancer, profile, file, out, block)
+        enhancer = load_model(model, device)
+        _stream_file(enhancer, enrol_speaker(enhancer, enrol or []), file, out, block)
         return
+    with _own_stdout() as sink:
+        _stream_raw(load_model(model, device), enrol or [], rate, block, sink)
+
+
+def _stream_raw(
+    enhancer: Enhancer, enrol: list[Path], rate: int | None, block: int | None, sink: BinaryIO
+) -> None:
+    """Stream from stdin to where samples go."""
     from ..audio_blocks import ResampledStream
+
+    profile = enrol_speaker(enhancer, enrol)
 
     rate = rate or enhancer.sample_rate
     stream = ResampledStream(enhancer.stream(profile), rate, enhancer.sample_rate)
     size = block or max(1, enhancer.frontend.hop * rate // enhancer.sample_rate)
-    _stream_pipe(stream, size, sys.stdin.buffer, sys.stdout.buffer)
+    _stream_pipe(stream, size, sys.stdin.buffer, sink)
+
+
+@contextmanager
+def _own_stdout() -> Iterator[BinaryIO]:
+    """Keep stdout for samples: what a component prints goes to stderr instead, not between two of them."""
+    try:
+        number = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no file, but Python's own
+        sink = sys.stdout.buffer
+        with output_to_stderr():
+            yield sink
+        return
+    with os.fdopen(number, "wb") as sink, output_to_stderr():
+        yield sink
 
 
 def _check_options(file: Path | None, rate: int | None, block: int | None, out: Path | None) -> None:
@@ -98,7 +124,7 @@ def _stream_pipe(stream: BlockProcessor, block: int, source: BinaryIO, sink: Bin
             clipped += _put(sink, stream.feed(np.frombuffer(data, "<i2").astype(np.float32) / _FULL_SCALE))
         clipped += _put(sink, stream.flush())
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sink.fileno())  # nothing left to flush at exit
         return
     if taken == 0:
         remark("no audio came in on stdin; nothing goes out")

@@ -112,6 +112,21 @@ def test_a_reader_that_goes_away_ends_it_quietly(clip):
     assert process.stderr.read() == b""
 
 
+def test_what_a_component_prints_does_not_get_between_the_samples(clip):
+    chatty = (
+        "import os, sys; from pse_plugins.backbones.gru import Gru; from pse_plugins.cli import run; step = Gru.step\n"
+        "def loud(*a): print('hi'); os.system('echo ho'); return step(*a)\n"
+        "Gru.step = loud; sys.exit(run(sys.argv[1:]))"
+    )
+    args = [str(a) for a in ("stream", "--enrol", clip, "--rate", RATE, "--model", model())]
+    data = pcm(talk(0.1))
+    done = subprocess.run(
+        [sys.executable, "-c", chatty, *args], input=data, capture_output=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == stream(clip, "--rate", RATE, stdin=data).raw
+    assert b"hi" in done.stderr and b"ho" in done.stderr
+
+
 def start(clip):
     """Run it as a process of its own, with a pipe on every side."""
     args = ["stream", "--enrol", clip, "--rate", str(RATE), "--model", model()]
