@@ -32,6 +32,7 @@ def command(
 ) -> None:
     """Write a whole package, pse-NAME, with one component and its tests; it installs, trains and streams as it is."""
     words = _words(kind, name)
+    _check_free(words)
     folder = out / words["distribution"]
     _write(folder, words)
     typer.echo(
@@ -79,6 +80,35 @@ def _words(kind: str, name: str) -> dict[str, Any]:
         "version": f"{major}.{minor}",
         "below": f"{major}.{int(minor) + 1}",
     }
+
+
+def _check_free(words: dict[str, Any]) -> None:
+    """Refuse names that would stand in the way of what is installed here.
+
+    Raises
+    ------
+    ConfigError
+        If a component of the kind, the distribution, or a module has the name.
+    """
+    from importlib.util import find_spec
+
+    from ..errors import ConfigError
+    from ..plugin_sources import installed_version
+    from .plugins import quiet_host
+
+    name, kind, package = words["name"], words["words"], words["package"]
+    taken = [c.provider for c in quiet_host().components(words["kind"]) if c.name == name]
+    if taken:
+        raise ConfigError(
+            f"{taken[0]} offers a {kind} {name!r}: the short name would no longer say which; "
+            f"choose another name, as my-{name}"
+        )
+    if installed_version(words["distribution"]) is not None:
+        raise ConfigError(f"{words['distribution']} is installed here; choose another name, as my-{name}")
+    if find_spec(package) is not None:
+        raise ConfigError(
+            f"there is a module {package} here, which the new one would hide; choose another name, as my-{name}"
+        )
 
 
 def _write(folder: Path, words: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from fake_plugins import good
 
-from pse_plugins import cli
+from pse_plugins import __version__, cli
 from pse_plugins.api import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -118,3 +119,26 @@ def test_mistakes_are_one_line_and_write_nothing(words, said, tmp_path, capsys):
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
     assert [path.name for path in tmp_path.rglob("*")] == ["pse-taken"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("conditioner", "plugins", "pse-plugins is installed here; choose another name, as my-plugins"),
+        ("conditioner", "film", f"pse-plugins {__version__} offers a conditioner 'film'"),
+        ("conditioner", "gain", "pse-fake-gain 0.1 offers a conditioner 'gain'"),
+        ("loss", "fake-gain", "pse-fake-gain is installed here"),
+        ("loss", "fake-loose", "there is a module pse_fake_loose here"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(install, kind, name, said, tmp_path, capsys):
+    install("pse-fake-gain", good("gain"))
+    (install.folder / "pse_fake_loose.py").write_text("")
+    assert cli.run(["new", kind, name, "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert said in err and "another name" in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_of_another_kind_is_free(tmp_path):
+    assert cli.run(["new", "loss", "film", "--out", str(tmp_path)]) == 0
