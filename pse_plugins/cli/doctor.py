@@ -164,18 +164,20 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _model() -> Iterator[Finding]:
-    """Say which model is used when none is named."""
+    """Load the model that is used when none is named, and say which it is."""
     from ..errors import PseError
 
+    broken = "!!" if os.environ.get("PSE_MODEL") else "--"
     try:
-        from ..bundle import describe, find_model
+        from ..bundle import find_model, load
 
         folder = find_model()
-        about = describe(folder)
-        parts = [str(about["enhancer"][k]) for k in ("speaker_encoder", "conditioner", "backbone")]
-        yield Finding("ok", "default model", f"{folder}: {', '.join(parts)}, {about['sample_rate']} Hz")
+        broken = "!!"
+        config = load(folder).config
+        parts = [str(config[kind]) for kind in ("speaker_encoder", "conditioner", "backbone")]
+        yield Finding("ok", "default model", f"{folder}: {', '.join(parts)}, {config['sample_rate']} Hz")
     except PseError as error:
-        yield Finding("--", "default model", str(error))
+        yield Finding(broken, "default model", str(error))
     except Exception as error:  # a torch that does not import, already reported
         yield Finding("!!", "default model", _line(error))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import textwrap
 import time
 
 import pytest
-from rig import ROOT, model, pse, put, talk
+from fake_plugins import good
+from rig import ROOT, model, pse, put, talk, tiny
 
 from pse_plugins import cli
 from pse_plugins.cli import COMMANDS
-from pse_plugins.errors import AudioError
+from pse_plugins.errors import AudioError, BundleError
 
 
 def python(code):
@@ -239,6 +241,32 @@ def test_doctor_fails_when_something_essential_is_broken(monkeypatch):
     assert result.code == 1
     assert "pip install --force-reinstall soxr" in result.out
     assert "broken: soxr" in result.out
+
+
+def test_doctor_loads_the_default_model(monkeypatch):
+    monkeypatch.setenv("PSE_MODEL", model())
+    assert f"ok  default model          {model()}: d-vector, film, gru, 8000 Hz" in pse("doctor").out
+
+
+def test_doctor_says_what_loading_says_of_a_model_that_needs_a_missing_plugin(install, tmp_path, monkeypatch):
+    from pse_plugins import bundle
+    from pse_plugins.host import get_host
+
+    install("pse-fake-gain", good("gain"))
+    bundle.save(tiny(conditioner="pse-fake-gain/gain"), tmp_path / "m")
+    shutil.rmtree(install.folder)
+    get_host.cache_clear()
+    monkeypatch.setenv("PSE_MODEL", str(tmp_path / "m"))
+    with pytest.raises(BundleError) as error:
+        bundle.load()
+    result = pse("doctor")
+    assert f"!!  default model          {error.value}\n" in result.out
+    assert "pip install pse-fake-gain==0.1" in result.out and "ready, but for what is marked !!" in result.out
+
+
+def test_doctor_marks_a_model_that_is_named_and_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("PSE_MODEL", str(tmp_path / "none"))
+    assert "!!  default model" in pse("doctor").out
 
 
 def test_the_table_and_the_modules_agree():
