@@ -291,10 +291,15 @@ def _check_components(folder: Path, config: dict[str, Any]) -> None:
             host.get_host().find(kind, name)
         except ComponentError as error:
             absent = host.get_host().why_absent(name.partition("/")[0])
-            raise BundleError(
-                f"{folder}: needs the {kind} {name!r} of {requirement}, and what is installed does not offer it"
-                f"{f' ({absent})' if absent else ''}: {pip_install(requirement)}"
-            ) from error
+            why = absent or f"what is installed does not offer it: {_again(requirement)}"
+            raise BundleError(f"{folder}: needs the {kind} {name!r} of {requirement}; {why}") from error
+
+
+def _again(requirement: str) -> str:
+    """Write the command that installs a version, also where what is installed only says that it is this one."""
+    name, _, version = requirement.partition("==")
+    same = installed_version(name) == version
+    return pip_install(*(["--force-reinstall"] if same else []), requirement)
 
 
 def _read_weights(folder: Path, digest: str) -> dict[str, Tensor]:

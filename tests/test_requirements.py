@@ -212,7 +212,7 @@ def test_a_bundle_whose_plugin_is_missing_names_the_command(made):
     [
         ("import does_not_exist", "", "skipped plugin pse-fake-gain 0.2: ModuleNotFoundError"),
         (good("gain"), "pse_fake_gain", "left out plugin pse-fake-gain 0.2: PSE_BLOCK names it"),
-        (good("louder"), "", "what is installed does not offer it: pip install pse-fake-gain==0.2"),
+        (good("louder"), "", "it: pip install --force-reinstall pse-fake-gain==0.2"),
     ],
 )
 def test_a_bundle_whose_plugin_is_there_and_does_not_offer_it_says_why(made, monkeypatch, body, block, words):
@@ -223,7 +223,15 @@ def test_a_bundle_whose_plugin_is_there_and_does_not_offer_it_says_why(made, mon
         bundle.load(folder)
     assert "needs the conditioner 'pse-fake-gain/gain' of pse-fake-gain==0.2" in str(error.value)
     assert words in str(error.value)
+    assert "pip install pse-fake-gain" not in str(error.value)  # it is installed
     assert "\n" not in str(error.value)
+
+
+def test_a_bundle_of_a_version_that_offers_more_names_it(made):
+    folder, install = made
+    install("pse-fake-gain", good("louder"), version="0.1")
+    with pytest.raises(BundleError, match="does not offer it: pip install pse-fake-gain==0.2$"):
+        bundle.load(folder)
 
 
 def test_another_version_of_the_plugin_is_warned_about_and_loaded(made, caplog):
