@@ -75,18 +75,15 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
         "make_conditioner": None,
         **with_parts(backbone_factory, full["backbone_options"], frontend),
     }
-    host.check_options(
-        backbone_factory, backbone_options, f"backbone {backbone.name!r} ({backbone.provider})"
-    )
+    host.check_options(backbone_factory, backbone_options, host.label("backbone", backbone))
+    build = partial(host.construct, "backbone", backbone, backbone_factory)
     if full["conditioner"] is None:
-        return Enhancer(frontend, backbone_factory(**backbone_options), None, full)
-    make, encoder = _conditioning(full, frontend)
-    if getattr(make.func, "site", None) == "features":
-        inner = backbone_factory(**backbone_options)
+        return Enhancer(frontend, build(**backbone_options), None, full)
+    make, site, encoder = _conditioning(full, frontend)
+    if site == "features":
+        inner = build(**backbone_options)
         return Enhancer(frontend, ConditionedFeatures(make(dim=frontend.n_bins), inner), encoder, full)
-    return Enhancer(
-        frontend, backbone_factory(**{**backbone_options, "make_conditioner": make}), encoder, full
-    )
+    return Enhancer(frontend, build(**{**backbone_options, "make_conditioner": make}), encoder, full)
 
 
 def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend) -> dict[str, Any]:
@@ -101,8 +98,8 @@ def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend
         if kind == "speaker_encoder" and "input" in inspect.signature(build).parameters:
             own.setdefault("input", "features")
         asked = {**own, "make_conditioner": None} if kind == "backbone" else own
-        host.check_options(build, asked, f"{part} {component.name!r} ({component.provider})")
-        given[f"make_{part}"] = _maker(kind, build, own)
+        host.check_options(build, asked, host.label(part, component))
+        given[f"make_{part}"] = _maker(kind, partial(host.construct, kind, component, build), own)
     return given
 
 
@@ -112,36 +109,38 @@ def _maker(kind: str, build: Callable[..., Any], options: dict[str, Any]) -> Cal
     return lambda: build(**options)
 
 
-def _conditioning(config: dict[str, Any], frontend: Frontend) -> tuple[partial[Conditioner], SpeakerEncoder]:
-    """Build the encoder, and what builds conditioners for it; all options are checked before either."""
+def _conditioning(
+    config: dict[str, Any], frontend: Frontend
+) -> tuple[partial[Conditioner], str, SpeakerEncoder]:
+    """Give what builds conditioners, their site, and the encoder; all options are checked before it is built."""
     if config["speaker_encoder"] is None:
         raise ConfigError(
             f"conditioner {config['conditioner']!r} needs a speaker_encoder; name one, or conditioner: null"
         )
     factory, component = host.load("conditioner", config["conditioner"])
     options = config["conditioner_options"]
-    host.check_options(
-        factory, {"dim": 1, "cue_dim": 1, **options}, f"conditioner {component.name!r} ({component.provider})"
-    )
+    host.check_options(factory, {"dim": 1, "cue_dim": 1, **options}, host.label("conditioner", component))
     view = options.get("view") or _default_view(factory)
     if view not in VIEWS:
         raise ConfigError(
             f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
         )
-    _check_site(factory, component.name, config["backbone_options"])
+    site = _site(factory, component.name, config["backbone_options"])
     encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
     encoder_options = _encoder_options(encoder_factory, config["speaker_encoder_options"], frontend)
     encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
-    return partial(factory, cue_dim=encoder.view_dim(view), **options), encoder
+    build = partial(host.construct, "conditioner", component, factory)
+    return partial(build, cue_dim=encoder.view_dim(view), **options), site, encoder
 
 
-def _check_site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str, Any]) -> None:
-    """Refuse a site that does not exist, and say where a recipe puts the conditioner elsewhere."""
+def _site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str, Any]) -> str:
+    """Read where a conditioner prefers to stand, which must exist; say where a recipe puts it elsewhere."""
     site, given = getattr(factory, "site", Conditioner.site), backbone_options.get("condition_site")
     if site not in SITES:
         raise ConfigError(f"{name}: no site {site!r}{nearest(str(site), SITES)}; sites: {', '.join(SITES)}")
     if given is not None and given != site:
         _log.info("%s stands at %r by backbone_options, not at %r as it prefers", name, given, site)
+    return str(site)
 
 
 def _encoder_options(

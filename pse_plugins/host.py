@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pluggy
 
-from . import plugin_loading, plugin_sources
+from . import plugin_loading, plugin_remedies, plugin_sources
 from .api import KINDS, Component, HookSpecs
-from .errors import ComponentError, PseError, nearest
+from .errors import ComponentError, ConfigError, PseError, nearest
 from .plugin_loading import output_to_stderr
 from .plugin_sources import Caution, Failure, LeftOut, Remark, Source, UnfitPlugin, normalise
 from .signatures import check_options
@@ -27,11 +25,16 @@ ROOMS = tuple(
 )
 """The built-in plugin modules: named, never imported by name."""
 
+_PLAIN_ERRORS = (PseError, *PseError.__subclasses__())
+
 _log = logging.getLogger(__name__)
 
 
 class Host:
     """All components on offer: the built-ins' and those of installed plugins.
+
+    What is wrong with plugins is told once: in the error when a component is asked for that nobody offers, or as a
+    warning when one is found.
 
     Parameters
     ----------
@@ -57,10 +60,11 @@ class Host:
         self.strict = strict
         self.failures: list[Failure] = []
         self.remarks: list[Remark] = []
+        self._untold: list[Remark] = []
         self._manager = pluggy.PluginManager("pse")
         self._manager.add_hookspecs(HookSpecs)
         self._offers: dict[str, list[Component]] = {kind: [] for kind in KINDS}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[tuple[str, str], Source] = {}
         sources = plugin_sources.built_in(ROOMS)
         if discover:
             third_parties, remarks = plugin_sources.wanted(plugin_sources.installed())
@@ -78,9 +82,7 @@ class Host:
         ComponentError
             If there is no such kind.
         """
-        if kind not in KINDS:
-            raise ComponentError(f"no kind {kind!r}{nearest(kind, KINDS)}; kinds: {', '.join(KINDS)}")
-        return sorted(self._offers[kind], key=lambda c: (c.name, c.provider))
+        return sorted(self._offers[as_kind(kind)], key=lambda c: (c.name, c.provider))
 
     def find(self, kind: str, name: str) -> Component:
         """Look a component up by ``"name"`` or ``"distribution/name"``.
@@ -94,24 +96,48 @@ class Host:
         given, _, short = str(name).rpartition("/")
         found = [c for c in offers if c.name == short and normalise(given) in ("", normalise(c.distribution))]
         if len(found) == 1:
+            self._warn()
             return found[0]
         if found:
             full = "; ".join(f"{c.distribution}/{c.name} ({c.provider})" for c in found)
             raise ComponentError(f"{kind} {name!r} is offered by {len(found)} plugins; name one of: {full}")
         names = [c.name for c in offers]
-        absent = "".join(f"; {failure}" for failure in self.failures)
-        left_out = ", ".join(r.provider for r in self.remarks if isinstance(r, LeftOut))
-        absent += f"; left out by PSE_PLUGINS or PSE_BLOCK: {left_out}" if left_out else ""
+        raise ComponentError(f"no {kind} {name!r}{self.why_not(name, names)}; available: {', '.join(names)}")
+
+    def why_not(self, name: str, known: Iterable[str]) -> str:
+        """Say why nobody may offer a name, to go behind it: plugins that are not loaded, or else a misspelling.
+
+        Parameters
+        ----------
+        name : str
+            What was asked for, ``"distribution/name"`` too.
+        known : iterable of str
+            The names on offer.
+
+        Returns
+        -------
+        str
+            Such as ``"; did you mean 'film'?"``; empty if there is nothing to say.
+        """
+        given, _, short = str(name).rpartition("/")
         if given and plugin_sources.installed_version(given) is None:
-            absent = f"; {given} is not installed: {plugin_sources.pip_install(given)}"
-        raise ComponentError(
-            f"no {kind} {name!r}{nearest(short, names)}; available: {', '.join(names)}{absent}"
-        )
+            return f"; {given} is not installed: {plugin_sources.pip_install(given)}"
+        away = [r for r in self._away() if normalise(given) in ("", normalise(r.provider))]
+        self._untold = [remark for remark in self._untold if remark not in away]
+        self._warn()
+        causes = [str(remark) for remark in away if isinstance(remark, Failure)]
+        left_out = ", ".join(remark.provider for remark in away if isinstance(remark, LeftOut))
+        if left_out:
+            causes.append(f"left out by PSE_PLUGINS or PSE_BLOCK: {left_out}")
+        return "".join(f"; {cause}" for cause in causes) or nearest(short, known)
 
     def why_absent(self, distribution: str) -> Remark | None:
         """Say why an installed plugin's components are not on offer; None if nothing keeps them away."""
-        reasons = [*self.failures, *(remark for remark in self.remarks if isinstance(remark, LeftOut))]
-        return next((r for r in reasons if normalise(r.provider) == normalise(distribution)), None)
+        return next((r for r in self._away() if normalise(r.provider) == normalise(distribution)), None)
+
+    def _away(self) -> list[Remark]:
+        """List what keeps installed plugins from being on offer."""
+        return [*self.failures, *(remark for remark in self.remarks if isinstance(remark, LeftOut))]
 
     def load(self, component: Component) -> Callable[..., Any]:
         """Import a component's factory.
@@ -123,25 +149,28 @@ class Host:
         """
         if callable(component.factory):
             return component.factory
-        module, _, attribute = component.factory.partition(":")
+        source = self._sources.get((component.provider, component.name))
         try:
             with output_to_stderr():
-                return _attribute(importlib.import_module(module), attribute)
+                return plugin_loading.import_factory(component.factory, source)
         except (PseError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            source = self._sources.get(component.provider)
-            fix = plugin_loading.remedy(source, error) if source else "reinstall or remove that package"
+            fix = plugin_remedies.remedy(source, error) if source else "reinstall or remove that package"
             raise ComponentError(
                 f"{component.name!r} of {component.provider} cannot be imported: "
                 f"{plugin_sources.reason_of(error)} (fix: {fix})"
             ) from error
 
-    def _remark(self, remarks: Sequence[Remark]) -> None:
+    def _remark(self, remarks: Iterable[Remark]) -> None:
         self.remarks += remarks
-        for remark in remarks:
-            if isinstance(remark, Caution):
-                _log.warning("pse: %s", remark)
+        self._untold += [remark for remark in remarks if isinstance(remark, Caution)]
+
+    def _warn(self) -> None:
+        """Warn of what nobody has been told yet."""
+        for remark in self._untold:
+            _log.warning("pse: %s", remark)
+        self._untold = []
 
     def _add(self, source: Source) -> None:
         """Load one plugin whole, or record why not."""
@@ -152,18 +181,18 @@ class Host:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: no plugin ends the tool
-            failure = plugin_loading.failure(source, error)
+            failure = plugin_remedies.failure(source, error)
             if self.strict:
                 raise ComponentError(str(failure)) from error
             self.failures.append(failure)
-            _log.warning("pse: %s", failure)
+            self._untold.append(failure)
             return
         imported_torch = not had_torch and "torch" in sys.modules
         seconds = time.perf_counter() - began
         self._remark(plugin_loading.remarks(source, offers, seconds, imported_torch))
         for kind, components in offers.items():
             self._offers[kind].extend(components)
-            self._sources.update((component.provider, source) for component in components)
+            self._sources.update(((c.provider, c.name), source) for c in components)
 
     def _check_new(self, offers: dict[str, list[Component]]) -> None:
         """Refuse a name that the same distribution offers by another entry point: nothing could tell them apart."""
@@ -176,12 +205,23 @@ class Host:
                     )
 
 
-def _attribute(module: ModuleType, name: str) -> Any:
-    """Get a factory from its module; where there is none of the name, say which is near."""
-    if not hasattr(module, name):
-        own = [n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__]
-        raise AttributeError(f"{module.__name__} has no {name!r}{nearest(name, own)}")
-    return getattr(module, name)
+def as_kind(written: str) -> str:
+    """Read a kind as people write it.
+
+    Raises
+    ------
+    ComponentError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> as_kind("speaker-encoder")
+    'speaker_encoder'
+    """
+    kind = str(written).replace("-", "_")
+    if kind not in KINDS:
+        raise ComponentError(f"no kind {written!r}{nearest(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+    return kind
 
 
 @functools.cache
@@ -211,6 +251,8 @@ def build(kind: str, name: str, **options: Any) -> Any:
     ------
     ComponentError
         If the kind, the name or an option is unknown, or a needed option is missing.
+    ConfigError
+        If the component refuses an option's value.
 
     Examples
     --------
@@ -218,8 +260,41 @@ def build(kind: str, name: str, **options: Any) -> Any:
     'Film'
     """
     factory, component = load(kind, name)
-    check_options(factory, options, f"{kind} {name!r} ({component.provider})")
-    return factory(**options)
+    check_options(factory, options, label(kind, component))
+    return construct(kind, component, factory, **options)
+
+
+def construct(
+    kind: str, component: Component, factory: Callable[..., Any], /, *sizes: Any, **options: Any
+) -> Any:
+    """Call a component's factory; what it refuses is said with the component's name.
+
+    Raises
+    ------
+    PseError
+        Of the type that the factory raises; a ConfigError where it raises a ValueError.
+    """
+    try:
+        return factory(*sizes, **options)
+    except (PseError, ValueError) as error:
+        said = str(error)
+        if getattr(error, "says_who", False) or said.startswith(f"{component.name}:"):
+            raise  # a component inside this one was named already, or this one names itself
+        kept = type(error) if type(error) in _PLAIN_ERRORS else ConfigError
+        named: Any = kept(f"{label(kind, component)}: {said}")
+        named.says_who = True
+        raise named from error
+
+
+def label(kind: str, component: Component) -> str:
+    """Name a component for a message.
+
+    Examples
+    --------
+    >>> label("conditioner", Component("mine", "pse_mine:Mine", provider="pse-mine 0.1"))
+    "conditioner 'mine' (pse-mine 0.1)"
+    """
+    return f"{kind} {component.name!r} ({component.provider})"
 
 
 def load(kind: str, name: str) -> tuple[Callable[..., Any], Component]:

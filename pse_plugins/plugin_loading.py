@@ -1,34 +1,24 @@
-"""Load one plugin whole, and say in one line why one cannot be; nothing here lets a plugin end the tool."""
+"""Load one plugin whole, and import what it offers; what is wrong with either is said in one line."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import os
+import pkgutil
 import sys
-import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from .api import API_VERSION, KINDS, Component
 from .errors import nearest
-from .plugin_sources import (
-    GROUP,
-    OWN,
-    Caution,
-    Failure,
-    Remark,
-    Source,
-    UnfitPlugin,
-    installed_version,
-    normalise,
-    pip_install,
-    reason_of,
-)
+from .plugin_remedies import line_of, line_with
+from .plugin_sources import OWN, PROJECT, Caution, Remark, Source, UnfitPlugin
 
 SLOW = 0.5
 """Seconds that a plugin may take to load before it is remarked on."""
@@ -58,7 +48,8 @@ def collect(manager: pluggy.PluginManager, source: Source) -> dict[str, list[Com
     try:
         plugin = source.load()
         if not inspect.ismodule(plugin):
-            raise UnfitPlugin(f"entry point {source.entry!r} must name a module, not {type(plugin).__name__}")
+            what = f"entry point {source.entry!r} must name a module"
+            raise UnfitPlugin(f"{what}, not {type(plugin).__name__}", place=PROJECT)
         manager.register(plugin, name)
         _check_hooks(manager, plugin)
         return {kind: _offered(manager, plugin, hook, source) for kind, hook in KINDS.items()}
@@ -95,59 +86,56 @@ def remarks(source: Source, offers: dict[str, list[Component]], seconds: float, 
     return found
 
 
-def failure(source: Source, error: BaseException) -> Failure:
-    """Say in one line why a plugin was skipped and what to do."""
-    return Failure(source.provider, source.version, reason_of(error), remedy(source, error), source.entry)
+def import_factory(factory: str, source: Source | None) -> Callable[..., Any]:
+    """Import what a record names as ``"package.module:Class"``.
+
+    Parameters
+    ----------
+    factory : str
+        The record's text.
+    source : Source or None
+        The plugin that offers it.
+
+    Raises
+    ------
+    BaseException
+        Whatever the module raises; `UnfitPlugin` if the text is wrong.
+    """
+    name, _, attribute = factory.partition(":")
+    place = line_with(source, factory) if source else ""
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        near = _near_module(name, error, source)
+        if near is None or source is None:
+            raise
+        again = f"pip install --force-reinstall {source.provider}"
+        raise UnfitPlugin(f"there is no module {error.name!r}{near}", again, place) from error
+    if not hasattr(module, attribute):
+        near = nearest(attribute, _own(module))
+        raise UnfitPlugin(f"{module.__name__} has no {attribute!r}{near}", place=place)
+    found = getattr(module, attribute)
+    if not callable(found):
+        raise UnfitPlugin(f"{factory} is {type(found).__name__}, not a class or a function", place=place)
+    return found
 
 
-def remedy(source: Source, error: BaseException) -> str:
-    """Say what to do about a plugin, or a part of it, that cannot be imported."""
-    name, folder = source.provider, source.editable_folder
-    first = getattr(error, "remedy", "") or f"pip install -U {name}"
-    if isinstance(error, ImportError) and error.name:
-        first = _install(source, error)
-    if folder and name in first.split():  # its author is at work: another version is no remedy
-        first = f"mend {_place(error, folder)}"
-    if normalise(name) == OWN:
-        return first
-    return f"{first}, or pip uninstall {name}, or set PSE_BLOCK={name}"
+def _own(module: ModuleType) -> list[str]:
+    """List what a module defines itself."""
+    return [n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__]
 
 
-def _place(error: BaseException, folder: Path) -> str:
-    """Name the line within a folder that an error was raised from, or the folder."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    inside = [f for f in frames if folder in Path(f.filename).parents and "site-packages" not in f.filename]
-    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else str(folder)
-
-
-def _install(source: Source, error: ImportError) -> str:
-    """Give the pip command for a module that could not be imported."""
-    top = str(error.name).partition(".")[0]
-    if normalise(top) == normalise(source.provider):
-        return f"pip install --force-reinstall {source.provider}"
-    if top == GROUP:
-        return f"pip install -U {OWN} {source.provider}"
-    if not isinstance(error, ModuleNotFoundError):
-        return f"pip install -U {source.provider}"
-    unmet: dict[str, str] = {}
-    with contextlib.suppress(Exception):  # metadata that cannot be read
-        unmet = _unmet((source.distribution.requires if source.distribution else None) or [])
-    same = [text for name, text in unmet.items() if name == normalise(top)]
-    return pip_install(*(same or unmet.values() or [normalise(top)]))
-
-
-def _unmet(requires: list[str]) -> dict[str, str]:
-    """Find the dependencies that a distribution declares and that are not installed, as pip takes them."""
-    from packaging.requirements import Requirement
-
-    unmet = {}
-    for requirement in map(Requirement, requires):
-        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if needed and installed_version(requirement.name) is None:
-            unmet[normalise(requirement.name)] = f"{requirement.name}{requirement.specifier}"
-    return unmet
+def _near_module(name: str, error: ModuleNotFoundError, source: Source | None) -> str | None:
+    """Guess which module a plugin's text means that names none; None where something else could not be imported."""
+    missing, top = str(error.name), (source.module if source else "").partition(".")[0]
+    if not f"{name}.".startswith(f"{missing}."):
+        return None
+    parent = missing.rpartition(".")[0]
+    if not parent:  # who only uses the plugin lacks a package; who writes it may have misspelt its name
+        return (nearest(missing, [top]) or None) if source and source.editable_folder else None
+    path = getattr(sys.modules.get(parent), "__path__", [])
+    inside = [f"{parent}.{module.name}" for module in pkgutil.iter_modules(path)]
+    return nearest(missing, inside) if parent.partition(".")[0] == top else None
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
@@ -156,10 +144,12 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
     for caller in callers:
         if not caller.has_spec():
             near = nearest(caller.name, KINDS.values())
-            raise UnfitPlugin(f"no hook {caller.name!r}{near}; hooks: {', '.join(KINDS.values())}")
+            reason = f"no hook {caller.name!r}{near}; hooks: {', '.join(KINDS.values())}"
+            raise UnfitPlugin(reason, place=line_of(caller.get_hookimpls()[-1].function))
     for hook in set(KINDS.values()) - {caller.name for caller in callers}:
-        if callable(vars(plugin).get(hook)):
-            raise UnfitPlugin(f"{hook} is not marked with @hookimpl")
+        function = vars(plugin).get(hook)
+        if callable(function):
+            raise UnfitPlugin(f"{hook} is not marked with @hookimpl", place=line_of(function))
     if not callers:
         raise UnfitPlugin(f"it has no hook marked with @hookimpl; hooks: {', '.join(KINDS.values())}")
 
@@ -169,29 +159,44 @@ def _offered(manager: pluggy.PluginManager, plugin: Any, hook: str, source: Sour
     records: list[Component] = []
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         if implementation.plugin is plugin:
-            if implementation.wrapper or implementation.hookwrapper:
-                raise UnfitPlugin(f"{hook} is a wrapper; a plugin offers components, and changes no other's")
-            records += _records(hook, implementation.function())
-    names = [record.name for record in records]
-    if len(set(names)) < len(names):
-        raise UnfitPlugin(f"{hook} offers one name twice: {', '.join(names)}")
+            try:
+                records += _records(hook, implementation)
+                _refuse_twice(hook, [record.name for record in records])
+            except UnfitPlugin as error:
+                error.place = line_of(implementation.function)
+                raise
     return [replace(record, provider=f"{source.provider} {source.version}".strip()) for record in records]
 
 
-def _records(hook: str, offered: Any) -> list[Component]:
-    """Check what a hook gave: any number of records, written for this major api."""
+def _refuse_twice(hook: str, names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise UnfitPlugin(f"{hook} offers one name twice: {', '.join(names)}")
+
+
+def _records(hook: str, implementation: pluggy.HookImpl) -> list[Component]:
+    """Check what a hook gives: any number of records, written for this major api."""
+    if implementation.wrapper or implementation.hookwrapper:
+        raise UnfitPlugin(f"{hook} is a wrapper; a plugin offers components, and changes no other's")
+    offered: Any = implementation.function()
     if isinstance(offered, Component):
         raise UnfitPlugin(f"{hook} must yield its Component records, not return one")
     records = list(offered or ())
     for record in records:
         if not isinstance(record, Component):
-            raise UnfitPlugin(f"{hook} yields Component records, not {type(record).__name__}")
+            raise UnfitPlugin(f"{hook} yields Component records, not {_written(record)}")
         if record.api[0] != API_VERSION[0]:
             newer = f"pip install -U {OWN}" if record.api > API_VERSION else ""
             raise UnfitPlugin(
                 f"{record.name!r} is written for api {record.api}, this is {API_VERSION}", newer
             )
     return records
+
+
+def _written(record: Any) -> str:
+    """Say what a hook gave in the place of a record; of a class or function, what the record would be."""
+    if not (inspect.isclass(record) or inspect.isfunction(record)):
+        return type(record).__name__
+    return f'{record.__name__} itself: Component("its-name", "{record.__module__}:{record.__qualname__}")'
 
 
 @contextlib.contextmanager

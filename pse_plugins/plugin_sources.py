@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ GROUP = "pse_plugins"
 
 OWN = "pse-plugins"
 """The distribution that offers the built-in components."""
+
+PROJECT = "pyproject.toml"
+"""The file in a plugin's folder that names its entry points."""
 
 _LONGEST = 300
 
@@ -87,11 +91,13 @@ class UnfitPlugin(Exception):
         Which rule, in one line.
     remedy : str
         What the user can do besides removing the plugin; by default, to upgrade it.
+    place : str
+        Where its author mends it: a file with a line, or a file's name in the project's folder.
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", place: str = "") -> None:
         super().__init__(reason)
-        self.remedy = remedy
+        self.remedy, self.place = remedy, place
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ class Source:
         Imports the module.
     distribution : importlib.metadata.Distribution or None
         Its metadata; None for a built-in room.
+    module : str
+        The dotted name of what `load` imports; empty if that cannot be read.
     """
 
     provider: str
@@ -115,6 +123,7 @@ class Source:
     entry: str
     load: Callable[[], Any]
     distribution: importlib.metadata.Distribution | None = None
+    module: str = ""
 
     @property
     def editable_folder(self) -> Path | None:
@@ -168,7 +177,8 @@ def pip_install(*requirements: str) -> str:
 def built_in(rooms: Iterable[str]) -> list[Source]:
     """Give this package's own plugin modules, by dotted name."""
     version = own_version()
-    return [Source(OWN, version, room, functools.partial(importlib.import_module, room)) for room in rooms]
+    load = importlib.import_module
+    return [Source(OWN, version, room, functools.partial(load, room), module=room) for room in rooms]
 
 
 def installed() -> list[Source]:
@@ -238,7 +248,7 @@ def _sources(distribution: importlib.metadata.Distribution) -> list[Source]:
     if not entries:
         return []
     who = _identity(distribution)
-    return [Source(*who, e.name, functools.partial(_import, e), distribution) for e in entries]
+    return [Source(*who, e.name, functools.partial(_import, e), distribution, _module(e)) for e in entries]
 
 
 def _mentions_us(distribution: importlib.metadata.Distribution) -> bool:
@@ -257,24 +267,35 @@ def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
     return name or stem[0] or "unknown", version or (stem[1] if len(stem) > 1 else "")
 
 
+def _module(entry: importlib.metadata.EntryPoint) -> str:
+    """Read the dotted name of the module that an entry point names, or begins with."""
+    return entry.value.partition(":")[0].partition("[")[0].strip()
+
+
 def _import(entry: importlib.metadata.EntryPoint) -> Any:
     """Import what an entry point names."""
+    what, again = f"its entry point {entry.name!r}", ""
+    if entry.dist:
+        again = f"pip install --force-reinstall {entry.dist.name}"
     if not entry.pattern.match(entry.value):
-        raise UnfitPlugin(f"its entry point {entry.name!r} is no dotted module name: {entry.value!r}")
-    module = entry.value.partition(":")[0].partition("[")[0].strip()
+        raise UnfitPlugin(f"{what} is no dotted module name: {entry.value!r}", place=PROJECT)
+    module = _module(entry)
     try:
         return entry.load()
     except ModuleNotFoundError as error:
         if error.name and f"{module}.".startswith(f"{error.name}."):
-            raise UnfitPlugin(
-                f"its entry point {entry.name!r} names no module: there is no {error.name!r}",
-                f"pip install --force-reinstall {entry.dist.name}" if entry.dist else "",
-            ) from error
+            reason = f"{what} names no module: there is no {error.name!r}"
+            raise UnfitPlugin(reason, again, PROJECT) from error
+        raise
+    except AttributeError as error:
+        if module in sys.modules:  # it was imported: what comes behind the colon is not there
+            raise UnfitPlugin(f"{what} must name a module: {error}", place=PROJECT) from error
         raise
 
 
 def _fail(error: Exception) -> NoReturn:
-    raise UnfitPlugin(f"its entry_points.txt cannot be read ({reason_of(error)})") from error
+    reason = f"its entry_points.txt cannot be read ({reason_of(error)})"
+    raise UnfitPlugin(reason, place=PROJECT) from error
 
 
 def _setting(variable: str) -> dict[str, str] | None:

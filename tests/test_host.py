@@ -11,7 +11,8 @@ from fake_plugins import good, names, pse, put, said
 
 from pse_plugins import Component, build
 from pse_plugins.api import KINDS
-from pse_plugins.errors import ComponentError
+from pse_plugins.assembly import build_enhancer
+from pse_plugins.errors import AudioError, ComponentError, ConfigError
 from pse_plugins.host import Host, get_host
 from pse_plugins.plugin_sources import LeftOut
 
@@ -95,12 +96,13 @@ def test_settings_choose_plugins(install, monkeypatch, caplog, settings, loaded)
     assert "film" in names(host)
     assert len(host.remarks) == 2 - len(loaded) and host.failures == []
     assert all(isinstance(remark, LeftOut) for remark in host.remarks)
+    assert host.find("conditioner", "film")
     assert caplog.text == ""  # the user knows: only a name that cannot be found says it
-    if len(loaded) == 1:
-        with pytest.raises(
-            ComponentError, match=f"left out by PSE_PLUGINS or PSE_BLOCK: {host.remarks[0].provider}$"
-        ):
-            host.find("conditioner", "three")
+    if len(loaded) < 2:
+        away = ", ".join(remark.provider for remark in host.remarks)
+        said_so = f"^no conditioner 'thre'; left out by PSE_PLUGINS or PSE_BLOCK: {away}; available: "
+        with pytest.raises(ComponentError, match=said_so):
+            host.find("conditioner", "thre")
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,11 @@ def test_settings_choose_plugins(install, monkeypatch, caplog, settings, loaded)
 def test_unknown_names_in_the_settings_are_warned_about(install, monkeypatch, caplog, variable, value, words):
     install("pse-fake-good", good("wobble"))
     monkeypatch.setenv(variable, value)
-    remarks = Host().remarks
-    assert f"mind {variable}: " in said(remarks) and words in said(remarks)
-    assert words in caplog.text
+    host = Host()
+    assert f"mind {variable}: " in said(host.remarks) and words in said(host.remarks)
+    with pytest.raises(ComponentError):
+        host.find("conditioner", "flim")
+    assert caplog.text.count(words) == 1
 
 
 def test_the_built_ins_may_be_named_among_those_to_load(monkeypatch):
@@ -169,8 +173,32 @@ def test_a_factory_without_a_name_can_be_listed(install):
 def test_a_broken_plugin_is_logged_once_a_host(install, caplog):
     install("pse-fake-a", "import does_not_exist")
     with caplog.at_level(logging.WARNING):
-        get_host(), get_host()
+        assert get_host().failures and caplog.text == ""  # who lists, shows it
+        get_host().find("conditioner", "film"), get_host().find("backbone", "gru")
     assert caplog.text.count("skipped plugin pse-fake-a") == 1
+
+
+def test_a_broken_plugin_is_said_once_and_first_where_its_component_is_not_found(install, caplog):
+    install("pse-fake-a", "import does_not_exist")
+    install("pse-fake-b", "import does_not_exist_either")
+    host = Host()
+    with pytest.raises(ComponentError) as error:
+        host.find("conditioner", "flim")
+    assert str(error.value).startswith("no conditioner 'flim'; skipped plugin pse-fake-a 0.1: ")
+    assert "did you mean" not in str(error.value) and "; available: add, concat" in str(error.value)
+    with pytest.raises(ComponentError) as error:
+        host.find("conditioner", "pse-fake-b/mine")
+    assert "pse-fake-b 0.1" in str(error.value) and "pse-fake-a" not in str(error.value)
+    host.find("conditioner", "film")
+    assert caplog.text == ""
+
+
+def test_who_names_a_skipped_plugin_is_warned_of_others_too(install, caplog):
+    install("pse-fake-a", "import does_not_exist")
+    install("pse-fake-b", "import does_not_exist_either")
+    with pytest.raises(ComponentError):
+        Host().find("conditioner", "pse-fake-b/mine")
+    assert "pse-fake-a" in caplog.text and "pse-fake-b" not in caplog.text
 
 
 def test_a_factory_that_cannot_be_imported_says_who_and_what_to_install(install):
@@ -228,6 +256,59 @@ def test_unknown_names_show_the_nearest():
         build("conditioner", "flim", dim=1, cue_dim=1)
     with pytest.raises(ComponentError, match="did you mean 'conditioner'"):
         build("conditoner", "film")
+
+
+def test_a_kind_may_be_written_with_a_hyphen():
+    host = Host(discover=False)
+    assert host.components("speaker-encoder") == host.components("speaker_encoder")
+    with pytest.raises(ComponentError, match="no kind 'speaker-encoders'; did you mean 'speaker_encoder'"):
+        host.components("speaker-encoders")
+
+
+REFUSES = """
+from pse_plugins.contracts import Conditioner
+from pse_plugins.errors import AudioError
+class Picky(Conditioner):
+    def __init__(self, dim, cue_dim, order=1):
+        if order > 2:
+            raise AudioError("order is 3 at most")
+        if order > 1:
+            raise ValueError("order must be odd")
+        raise ArithmeticError("a mistake of its own")
+"""
+
+
+@pytest.fixture
+def picky(install):
+    (install.folder / "pse_fake_part.py").write_text(REFUSES)
+    install("pse-fake", good("picky").replace("pse_plugins.conditioners.film:Film", "pse_fake_part:Picky"))
+
+
+@pytest.mark.parametrize(
+    ("order", "kind", "words"),
+    [(2, ConfigError, "order must be odd"), (3, AudioError, "order is 3 at most")],
+)
+def test_what_a_constructor_refuses_is_said_with_the_components_name(picky, order, kind, words):
+    where = f"^conditioner 'picky' \\(pse-fake 0.1\\): {words}$"
+    with pytest.raises(kind, match=where):
+        build("conditioner", "picky", dim=1, cue_dim=1, order=order)
+    config = {
+        "conditioner": "picky",
+        "conditioner_options": {"order": order},
+        "speaker_encoder": "gru-siamese",
+    }
+    with pytest.raises(kind, match=where):
+        build_enhancer(config)
+
+
+def test_a_mistake_in_a_constructor_stays_what_it_is(picky):
+    with pytest.raises(ArithmeticError, match="^a mistake of its own$"):
+        build("conditioner", "picky", dim=1, cue_dim=1)
+
+
+def test_a_component_that_names_itself_is_not_named_again():
+    with pytest.raises(ConfigError, match="^gru: layers and hidden"):
+        build("backbone", "gru", n_bins=3, make_conditioner=None, layers=0)
 
 
 def test_keywords_work_as_yaml_writes_them():

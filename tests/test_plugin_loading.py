@@ -93,7 +93,10 @@ def test_ctrl_c_while_plugins_load_ends_the_tool(install, body):
         (["main = pse_fake_gone"], "its entry point 'main' names no module: there is no 'pse_fake_gone'"),
         (["main = pse_fake_odd.part"], "names no module: there is no 'pse_fake_odd.part'"),
         (["main = pse_fake_odd:Component"], "entry point 'main' must name a module, not type"),
-        (["main = pse_fake_odd:nothing"], "AttributeError"),
+        (
+            ["main = pse_fake_odd:nothing"],
+            "must name a module: module 'pse_fake_odd' has no attribute 'nothing'",
+        ),
         (["main = not a module"], "'not a module'"),
         (["no equals sign"], "its entry_points.txt cannot be read"),
     ],
@@ -108,21 +111,124 @@ def test_an_entry_point_that_names_no_module_is_that_plugins_failure(install, en
     assert failure.provider == "pse-fake-odd"
 
 
+TWICE = good("ok") + good("ok").splitlines()[-1] + "\n"
+
+
+def edit(install, body, folder=None, **options):
+    """Install a plugin as ``pip install -e`` does: its author is at work."""
+    info = install("pse-fake-mine", body, **options)
+    url = f"file://{folder or install.folder}"
+    (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [
         ("raise ValueError('unfinished')", 1),
         ("x = 1\ndef f(:\n", 2),
-        (good("ok").replace("pse_cond", "pse_con"), 0),
+        (good("ok").replace("pse_cond", "pse_con"), 3),
+        (good("ok").replace("@hookimpl", ""), 4),
+        (good("ok") + "    yield Component", 3),
+        (TWICE, 3),
+        (good("ok").replace("@hookimpl", "@hookimpl(wrapper=True)"), 3),
+        (good("ok", api=(0, 9)), 3),
+        (good("ok").replace('"a copy"', 'sumary="a copy"'), 5),
+        (good("ok").replace("oners():", "oners(extra):"), None),
+        ("x = 1", None),
     ],
 )
 def test_who_writes_a_plugin_is_told_the_line_and_not_to_upgrade(install, body, line):
-    info = install("pse-fake-mine", body)
-    url = f"file://{install.folder}"
-    (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
+    edit(install, body)
     (failure,) = Host().failures
-    place = install.folder / f"pse_fake_mine.py:{line}" if line else install.folder
+    place = install.folder / f"pse_fake_mine.py{f':{line}' if line else ''}"
     assert failure.remedy.startswith(f"mend {place}, or pip uninstall") and "-U" not in failure.remedy
+
+
+@pytest.mark.parametrize(
+    "entry", ["pse_fake_gone", "pse_fake_mine:gone", "pse_fake_mine:Component", "a module"]
+)
+def test_who_writes_a_wrong_entry_point_is_told_the_file(install, entry):
+    edit(install, good("ok"), entries=[f"main = {entry}"])
+    (failure,) = Host().failures
+    told = f"mend {install.folder}/pyproject.toml and pip install -e {install.folder} again, or pip uninstall"
+    assert failure.remedy.startswith(told)
+
+
+def test_a_project_that_was_moved_is_said_to_be(install, tmp_path):
+    edit(install, good("ok"), folder=tmp_path / "moved", entries=["main = pse_fake_gone"])
+    (failure,) = Host().failures
+    assert failure.remedy.startswith(
+        f"{tmp_path}/moved is gone: pip install -e the folder where it is now, or pip uninstall pse-fake-mine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("pse_fake_mine:Flim", "pse_fake_mine has no 'Flim'; did you mean 'Film'? (fix: mend "),
+        ("pse_fake_mine:number", "pse_fake_mine:number is int, not a class or a function (fix: mend "),
+        (
+            "pse_fake_mien:Film",
+            "there is no module 'pse_fake_mien'; did you mean 'pse_fake_mine'? (fix: mend ",
+        ),
+    ],
+)
+def test_who_writes_a_wrong_factory_is_told_its_line(install, factory, said):
+    body = "number = 3\nclass Film: pass" + good("ok").replace("pse_plugins.conditioners.film:Film", factory)
+    edit(install, body)
+    host = Host()
+    with pytest.raises(ComponentError) as error:
+        host.load(host.find("conditioner", "ok"))
+    assert f"{said}{install.folder}/pse_fake_mine.py:6, or pip uninstall" in str(error.value)
+
+
+@pytest.mark.parametrize("editable", [True, False])
+def test_a_misspelt_module_of_a_factory_shows_the_nearest(install, editable):
+    package = install.folder / "pse_fake_whole"
+    package.mkdir()
+    (package / "film.py").write_text("")
+    (package / "__init__.py").write_text(
+        good("ok").replace("pse_plugins.conditioners.film:", "pse_fake_whole.flim:")
+    )
+    put_it = edit if editable else (lambda install, *a, **k: install("pse-fake-whole", *a, **k))
+    put_it(install, "", entries=["main = pse_fake_whole"])
+    host = Host()
+    with pytest.raises(ComponentError) as error:
+        host.load(host.find("conditioner", "ok"))
+    fix = f"mend {package}/__init__.py:5" if editable else "pip install --force-reinstall pse-fake-whole"
+    assert f"no module 'pse_fake_whole.flim'; did you mean 'pse_fake_whole.film'? (fix: {fix}" in str(
+        error.value
+    )
+
+
+def test_a_module_that_a_component_lacks_is_not_taken_for_a_misspelt_one(install):
+    (install.folder / "pse_fake_part.py").write_text("import pse_fake_pert")
+    edit(install, good("ok").replace("pse_plugins.conditioners.film:Film", "pse_fake_part:X"))
+    host = Host()
+    with pytest.raises(
+        ComponentError, match=r"No module named 'pse_fake_pert' \(fix: pip install pse-fake-pert"
+    ):
+        host.load(host.find("conditioner", "ok"))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            'sumary="a copy"',
+            "Component has no field 'sumary'; did you mean 'summary'?; fields: name, factory",
+        ),
+        ("about='x'", "Component has no field 'about'; fields: name, factory, summary, api ("),
+    ],
+)
+def test_a_record_with_an_unknown_field_shows_the_fields(install, written, said):
+    install("pse-fake", good("ok").replace('"a copy"', written))
+    assert said in str(Host().failures[0])
+
+
+def test_a_hook_that_yields_a_class_shows_how_to_write_it(install):
+    install("pse-fake", "class Mine: pass\n" + good("ok") + "    yield Mine")
+    assert 'not Mine itself: Component("its-name", "pse_fake:Mine") (fix: ' in str(Host().failures[0])
 
 
 def test_other_peoples_damaged_metadata_is_not_our_business(install):
@@ -153,6 +259,7 @@ def test_a_newer_minor_api_is_warned_about_and_loaded(install, caplog):
     host = Host()
     assert "wobble" in names(host)
     assert "written for the newer api (1, 7)" in said(host.remarks)
+    host.find("conditioner", "wobble")
     assert "written for the newer api (1, 7)" in caplog.text
     assert host.failures == []
 
