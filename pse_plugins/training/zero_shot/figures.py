@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
 def voices(scored: Sequence[Scored], path: Path) -> None:
     """Draw the training voices by t-SNE (the paper's Figure 2), naive and fine-tuned, of the first seed's cells.
 
-    Colours are the specialists that the gate chooses, shapes the genders.
+    Colours are the parts of k-means before fine-tuning and the specialists that the gate chooses after it; shapes
+    are the genders.
     """
     drawn = [s for s in scored if (s.folder / "embeddings.json").is_file() and s.key[2] == "k-means"]
     seed = min((s.seed for s in drawn), default=0)
@@ -61,7 +63,8 @@ def voices(scored: Sequence[Scored], path: Path) -> None:
         flat = TSNE(perplexity=min(_PERPLEXITY, len(z) - 1), random_state=0, init="pca").fit_transform(z)
         for gender, marker in (("F", "o"), ("M", "^"), ("", "s")):
             chosen = np.array([row["gender"] == gender for row in rows])
-            colours = [f"C{row['gate']}" for row in rows if row["gender"] == gender]
+            shown = "part" if one.key[3] == "naive" else "gate"
+            colours = [f"C{row[shown]}" for row in rows if row["gender"] == gender]
             axes.scatter(*flat[chosen].T, c=colours or None, marker=marker, s=14, label=gender or None)
         size, k, _, system = one.key
         axes.set_title(f"{size}, K = {k}, {system}", fontsize=9)
@@ -100,6 +103,42 @@ def gate(scored: Sequence[Scored], test: str, path: Path) -> None:
     if shown:
         by_time.legend(fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+def curves(folder: Path, path: Path) -> None:
+    """Draw validation over the epochs of each training below a folder: voices and gate, and the networks."""
+    figure = Figure((9, 3.5), layout="constrained")
+    listening, masking = figure.subplots(1, 2)
+    for log in sorted(folder.glob("*/**/train_log.txt")):
+        part = log.relative_to(folder).parts  # seed, kind, ...
+        scores = {name: [float(x) for x in found] for name, found in _read_log(log).items()}
+        for name, axes in (("auc", listening), ("accuracy", listening), ("si_sdr_improvement", masking)):
+            if name in scores:
+                axes.plot(scores[name], color=_COLOURS[_kind(part) % len(_COLOURS)], alpha=0.6, linewidth=0.9)
+    listening.set_ylabel("verification AUC; gate accuracy")
+    masking.set_ylabel("validation SI-SDR improvement, dB")
+    for axes in (listening, masking):
+        axes.set_xlabel("check")
+    for number, name in enumerate(("f", "g", "generalist", "specialists", "fine-tuned")):
+        (listening if number < 2 else masking).plot([], [], color=_COLOURS[number], label=name)
+    listening.legend(fontsize=8)
+    masking.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _kind(part: Sequence[str]) -> int:
+    """Tell what was trained, from where its log lies."""
+    if part[1] == "experts":
+        return 2 if part[3].startswith("generalist") else 3
+    return {"verify": 0, "gates": 1, "ensembles": 4}.get(part[1], 5)
+
+
+def _read_log(path: Path) -> dict[str, list[str]]:
+    """Read the validation scores of a ``train_log.txt``: name -> one an epoch."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r"valid (\w+): ([-\d.]+)", path.read_text("utf-8")):
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _width(size: str) -> int:

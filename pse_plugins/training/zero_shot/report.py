@@ -171,5 +171,6 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
     figures.sizes(scored, tests[0], out / "sizes.png")
     figures.voices(scored, out / "voices.png")
     figures.gate(scored, tests[0], out / "gate.png")
+    figures.curves(Path(folder), out / "curves.png")
     logger.info("wrote %s", out / "results.md")
     return out / "results.md"

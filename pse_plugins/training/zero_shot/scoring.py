@@ -53,7 +53,7 @@ def evaluate(lab: Lab) -> None:
 
 
 def ship(lab: Lab) -> None:
-    """Save the fine-tuned ensemble as a bundle; streams start with the specialist that does best on all of validation."""
+    """Save the fine-tuned ensemble as a bundle; streams start with the specialist that is best for all."""
     target = lab.finetuned.need() / "bundle"
     if target.is_dir():
         return
@@ -62,7 +62,13 @@ def ship(lab: Lab) -> None:
     shipped = lab.ensemble(fallback=int(found.mean(0).argmax()))
     shipped.load_state_dict(enhancer.state_dict())
     record = {k: v for k, v in lab.finetuned.record.items() if k != "unixtime"}
-    save(shipped, target, licence=lab.settings.get("licence") or "", training_hash=lab.finetuned.key, training=record)
+    save(
+        shipped,
+        target,
+        licence=lab.settings.get("licence") or "",
+        training_hash=lab.finetuned.key,
+        training=record,
+    )
     logger.info("saved %s", target)
 
 
@@ -98,7 +104,8 @@ def _about(lab: Lab, enhancer: Enhancer) -> dict[str, Any]:
 
 
 def _write_embeddings(lab: Lab, enhancer: Enhancer, path: Path) -> None:
-    """Write each training voice's embedding of clean speech, and the specialist that the gate gives it."""
+    """Write each training voice's embedding of clean speech, its part, and the specialist that the gate gives it."""
+    parts = Partition.read(lab.partition.need() / "partition.json").labels
     backbone = ensemble_of(enhancer)
     voices = embed_voices(Listener(enhancer.frontend, backbone.encoder), lab.data.train)
     known = genders(lab.data.train.speech)
@@ -108,7 +115,12 @@ def _write_embeddings(lab: Lab, enhancer: Enhancer, path: Path) -> None:
             for v, z in voices.items()
         }
     rows = {
-        v: {"z": [round(float(x), 4) for x in z], "gate": gates[v], "gender": known.get(v, "")}
+        v: {
+            "z": [round(float(x), 4) for x in z],
+            "gate": gates[v],
+            "part": parts[v],
+            "gender": known.get(v, ""),
+        }
         for v, z in voices.items()
     }
     path.write_text(json.dumps(rows) + "\n", "utf-8")
