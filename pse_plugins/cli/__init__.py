@@ -84,9 +84,29 @@ def _group() -> Any:
 
 def _say(message: str) -> None:
     """Print one line on stderr, and the traceback before it if ``PSE_DEBUG=1``."""
-    if os.environ.get("PSE_DEBUG", "") not in ("", "0"):
+    if _debugging():
         traceback.print_exc()
     typer.echo(f"pse: {' '.join(message.split())}", err=True)
+
+
+def _debugging() -> bool:
+    return os.environ.get("PSE_DEBUG", "") not in ("", "0")
+
+
+def _unforeseen(error: Exception) -> str:
+    """Say an error that is nobody's mistake on the command line: what, where, and in which plugin."""
+    hints = [] if _debugging() else ["PSE_DEBUG=1 shows where"]
+    try:
+        from ..blame import describe, place_of, plugin_of
+
+        said, place = describe(error), place_of(error)
+        if place is not None:
+            provider, component = plugin_of(place)
+            of = f", of {provider}: run `pse check {component or 'NAME'}`" if provider else ""
+            hints.insert(0, f"{place.file}:{place.line} in {place.name}{of}")
+    except Exception:  # an installation that is too broken to look into
+        said = f"{type(error).__name__}: {error}"
+    return f"{said} ({'; '.join(hints)})" if hints else said
 
 
 def _usage(error: Any) -> str:
@@ -123,7 +143,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        _say(f"{type(error).__name__}: {error} (PSE_DEBUG=1 shows where)")
+        _say(_unforeseen(error))
         return FAILED
     if code == INTERRUPTED:
         _say("interrupted; what was finished is kept")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ..blame import describe, place_of
 from ..errors import ConfigError, nearest
 from .checks import CHECKS
 from .rigs import RIGS, Rig
 from .verdict import Violation
+
+_LONGEST = 320
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,10 @@ class Check:
 
 def describe_error(error: BaseException) -> str:
     """Say in one line what was raised, and where in the component's own code: the innermost place there."""
-    said = f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    others = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
-    places = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    if not places:
-        return said
-    return f"{said} ({Path(places[-1].filename).name}:{places[-1].lineno} in {places[-1].name})"
+    said, place = describe(error)[:_LONGEST], place_of(error)
+    if said.startswith(type(error).__name__):
+        said = f"raised {said}"
+    return said if place is None else f"{said} ({Path(place.file).name}:{place.line} in {place.name})"
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,9 @@ def replace_command(monkeypatch, error):
     monkeypatch.setattr("pse_plugins.cli.doctor.command", command)
 
 
+LINE = replace_command.__code__.co_firstlineno + 3
+
+
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
@@ -106,7 +109,7 @@ def replace_command(monkeypatch, error):
         (
             ZeroDivisionError("by nothing"),
             1,
-            "pse: ZeroDivisionError: by nothing (PSE_DEBUG=1 shows where)\n",
+            f"pse: ZeroDivisionError: by nothing ({__file__}:{LINE} in command; PSE_DEBUG=1 shows where)\n",
         ),
         (OSError(28, "No space left on device"), 1, "pse: OSError: [Errno 28] No space left"),
         (KeyboardInterrupt(), 130, "pse: interrupted; what was finished is kept\n"),
@@ -118,6 +121,17 @@ def test_whatever_happens_is_one_line(monkeypatch, error, code, line):
     assert result.code == code
     assert result.err.startswith(line)
     assert result.err.count("\n") == 1
+
+
+def test_without_anybodys_code_in_it_an_error_has_no_place(monkeypatch):
+    monkeypatch.setattr("pse_plugins.host.get_host", lambda: 1 // 0)
+    monkeypatch.setattr("pse_plugins.blame.place_of", lambda error: None)
+    assert (
+        pse("plugins").err
+        == "pse: ZeroDivisionError: integer division or modulo by zero (PSE_DEBUG=1 shows where)\n"
+    )
+    monkeypatch.setenv("PSE_DEBUG", "1")
+    assert pse("plugins").err.endswith("\npse: ZeroDivisionError: integer division or modulo by zero\n")
 
 
 def test_debugging_shows_the_traceback(monkeypatch):
