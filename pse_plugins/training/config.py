@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import io
 import logging
+import pydoc
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 
 from ..errors import ConfigError, PseError, nearest
 from . import recipe_text
+from .command_line import RUN_OPTIONS, read
+from .plain_yaml import one_line, plain, tagged
 
 logger = logging.getLogger(__name__)
 
 _REF = re.compile(r"!(?:ref|applyref|copy)[^\n]*")
 _NAME = re.compile(r"<([^<>.\[\]]+)[^<>]*>")
+_TELLS_NO_SHAPE = ("ref", "copy", "PLACEHOLDER")
+"""Tags whose text is not the value."""
 
 
-def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
+def load_recipe(path: str | Path, overrides: Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
     """Resolve a recipe and build everything in it; arguments and errors as `resolve_recipe`.
 
     Returns
@@ -32,16 +36,17 @@ def load_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iter
     return build_recipe(resolve_recipe(path, overrides, used))
 
 
-def resolve_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: Iterable[str]) -> str:
+def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], used: Iterable[str]) -> str:
     """Read a recipe, with fragments, overrides and references in place.
 
     Parameters
     ----------
     path : str or Path
         A HyperPyYAML file.
-    overrides : str or mapping
-        What the command line says over it, as SpeechBrain's parser gives it. Where it names another component,
-        the options that the file has for its own are dropped.
+    overrides : mapping
+        What is said over it: values, or words of a command line (`Typed`). Mappings are laid over the file's,
+        but for an empty ``*_options``, which empties it. Where another component is named, the options that the
+        file has for its own are dropped.
     used : iterable of str
         The keys that the training reads; all others must serve some ``!ref`` in the file.
 
@@ -58,37 +63,81 @@ def resolve_recipe(path: str | Path, overrides: str | Mapping[str, Any], used: I
     path, used = Path(path), set(used)
     if not path.is_file():
         raise ConfigError(f"{path}: no such recipe; give a YAML file, such as hparams/gru.yaml")
-    given, source = _mapping(overrides), recipe_text.inline(path)
-    before = _plain_mapping(path, source)
-    for key, value in given.items():
-        if key not in before and key not in used:
-            known = {*before, *used}
-            raise ConfigError(
-                f"no setting --{key}{nearest(key, known)}; {path.name} has: {', '.join(sorted(before))}"
-            )
-        given[key] = _like(key, value, before.get(key))
-    for key, value in given.items():
-        if f"{key}_options" in before and value != before[key]:
-            if before[f"{key}_options"]:
-                logger.warning("%s_options of %s are for %s: left out", key, path.name, before[key])
-            source = recipe_text.replace(source, f"{key}_options", "{}")
-    text = _resolve(path, source, given)
+    source = recipe_text.inline(path)
+    before = tagged(source)
+    given = {key: _read(path, key, value, before, used) for key, value in overrides.items()}
+    text = _resolve(path, _made_ready(path, source, before, given), given)
     _check_used(path, source, before, used)
     return text
 
 
+def _read(path: Path, key: str, value: Any, before: Mapping[str, Any], used: set[str]) -> Any:
+    """Read what is said over one key of a recipe."""
+    if key not in before and key not in used:
+        known = (
+            f"{nearest(key, {*before, *used, *RUN_OPTIONS})}; {path.name} has: {', '.join(sorted(before))}"
+        )
+        raise ConfigError(f"no setting --{key}{known}")
+    own = before.get(key)
+    tag = own.get("!") if isinstance(own, dict) else None
+    value = read(key, value, None if tag else own)
+    if tag and tag not in _TELLS_NO_SHAPE and not isinstance(value, dict):
+        raise ConfigError(
+            f"--{key} is set in the recipe, not on the command line: write a copy (pse train RECIPE --write "
+            f"my.yaml) and change its line '{key}: !{tag}'"
+        )
+    return value
+
+
+def _made_ready(path: Path, source: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Empty what nothing can be laid over, and options that are another component's or are not wanted."""
+    for key, value in given.items():
+        options = f"{key}_options"
+        if options in before and value != before[key]:
+            if before[options]:
+                logger.warning("%s of %s are for %s: left out", options, path.name, before[key])
+            source = recipe_text.replace(source, options, "{}")
+        emptied = value == {} and key.endswith("_options")
+        if key in before and (emptied or (isinstance(value, dict) and not _is_mapping(before[key]))):
+            source = recipe_text.replace(source, key, "{}")
+    return source if "output_folder" in given else _named_without_none(source, before, given)
+
+
+def _is_mapping(own: Any) -> bool:
+    return isinstance(own, dict) and own.get("!") not in _TELLS_NO_SHAPE
+
+
+def _named_without_none(source: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Say ``no-conditioner`` in the output folder's name where it would say ``None``."""
+    folder, final = before.get("output_folder"), {**before, **given}
+    name = folder.get("") if isinstance(folder, dict) else None
+    if not isinstance(name, str):
+        return source
+    for key in _NAME.findall(name):
+        if key in final and final[key] is None:
+            name = name.replace(f"<{key}>", f"no-{key}")
+    return recipe_text.replace(source, "output_folder", f"!ref {name}")
+
+
 def _resolve(path: Path, source: str, given: Mapping[str, Any]) -> str:
+    missing = [k for k, v in tagged(source).items() if v == {"!": "PLACEHOLDER"} and k not in given]
+    if missing:
+        remedy = " ".join(f"--{key} VALUE" for key in missing)
+        raise ConfigError(f"{path.name}: {', '.join(missing)} must be given: {remedy}")
     try:
-        resolved = resolve_references(source, _overridable(given), overrides_must_match=False)
+        resolved = resolve_references(source, dict(given), overrides_must_match=False)
         return str(resolved.getvalue() if hasattr(resolved, "getvalue") else resolved.read())
     except PseError:
         raise
     except Exception as error:
-        placeholder = re.search(r"'(\w+)' is a !PLACEHOLDER", str(error))
-        remedy = (
-            f"{placeholder[1]} must be given: --{placeholder[1]} VALUE" if placeholder else _one_line(error)
+        reference = re.search(r'reference "([^"]+)" is not valid', str(error))
+        known = {*tagged(source), *given}
+        said = (
+            f"!ref <{reference[1]}>: no such key{nearest(reference[1], known)}"
+            if reference
+            else one_line(error)
         )
-        raise ConfigError(f"{path.name}: {remedy}") from error
+        raise ConfigError(f"{path.name}: {said}") from error
 
 
 def build_recipe(text: str) -> dict[str, Any]:
@@ -119,63 +168,24 @@ def build_recipe(text: str) -> dict[str, Any]:
             if isinstance(cause, PseError):
                 raise cause from error
             cause = cause.__cause__ or cause.__context__
-        raise ConfigError(f"the recipe cannot be built: {_one_line(error)}") from error
+        raise ConfigError(f"the recipe cannot be built: {one_line(error)}{_near(error)}") from error
 
 
-def _mapping(overrides: str | Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(overrides, Mapping):
-        return dict(overrides)
-    try:
-        given = dict(_GivenLoader.load(overrides) or {})
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ConfigError(f"the settings on the command line are not YAML: {_one_line(error)}") from error
-    return given
-
-
-def _like(key: str, value: Any, before: Any) -> Any:
-    """Give a value in the shape that the recipe's own has, a list or a number as that, or refuse it."""
-    mapping = key.endswith("_options")
-    if mapping and not isinstance(value, dict):
-        raise ConfigError(f"--{key} is a mapping, such as '{{hidden: 64}}', not {value!r}")
-    if value in (None, "None") or mapping:
-        return value
-    for kinds, word in _SHAPES.items():
-        if isinstance(before, kinds):
-            if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(before, bool):
-                raise ConfigError(f"--{key} is {word}, such as {_shown(before)}, not {value!r}")
-            break
-    return value
-
-
-_SHAPES: dict[Any, str] = {
-    bool: "True or False",
-    (int, float): "a number",
-    list: "a list",
-    dict: "a mapping",
-}
-
-
-def _shown(value: Any) -> str:
-    """Write a value as one would on the command line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n").strip()
-    return f"'{text}'" if isinstance(value, list | dict) else text
-
-
-def _overridable(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read ``None`` as YAML's null: as a string it would be a component of that name."""
-    return {key: None if value == "None" else value for key, value in given.items()}
+def _near(error: Exception) -> str:
+    """Say which name of a module a misspelt one may have meant."""
+    found = re.search(r"no such \w+ as (\S+)$", str(error))
+    module, _, name = found[1].rpartition(".") if found else ("", "", "")
+    if not found:
+        return ""
+    if not module:
+        return "; write its module too, as in torch.optim.Adam"
+    inside = pydoc.locate(module)
+    return f"; there is no module {module!r}" if inside is None else nearest(name, dir(inside))
 
 
 def plain_recipe(text: str) -> dict[str, Any]:
     """Read a recipe's values without building anything; what is to be built shows its arguments."""
-    return dict(_PlainLoader.load(text) or {})
-
-
-def _plain_mapping(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return plain_recipe(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name}: not YAML: {_one_line(error)}") from error
+    return plain(text)
 
 
 def _check_used(path: Path, source: str, keys: Iterable[str], used: set[str]) -> None:
@@ -185,47 +195,3 @@ def _check_used(path: Path, source: str, keys: Iterable[str], used: set[str]) ->
             raise ConfigError(
                 f"{path.name}: the key {key!r} is used by nothing{nearest(key, used)}; remove or mend it"
             )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Reads the structure of a HyperPyYAML text and builds nothing."""
-
-    @classmethod
-    def load(cls, text: str) -> Any:
-        """Parse a text."""
-        return yaml.load(text, Loader=cls)
-
-
-_PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-"""``1e-4`` is a number, as in HyperPyYAML; in YAML 1.1 it is text."""
-
-
-class _GivenLoader(_PlainLoader):
-    """Reads settings of the command line: fragments may be included, other tags would be lost."""
-
-
-def _given(loader: _GivenLoader, suffix: str, node: yaml.Node) -> Any:
-    kind, _, name = suffix.partition(":")
-    if kind != "include":
-        raise ConfigError(f"!{suffix}: nothing can be built on the command line; write it into the recipe")
-    if not Path(name).is_file():
-        raise ConfigError(f"!include:{name}: no such file; the path is relative to where you are")
-    return _PlainLoader.load(Path(name).read_text("utf-8"))
-
-
-def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)  # type: ignore[arg-type]
-
-
-_PlainLoader.add_multi_constructor("!", _plain)
-_GivenLoader.add_multi_constructor("!", _given)

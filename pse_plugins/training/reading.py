@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import speechbrain as sb
-import torch
 from speechbrain.utils.distributed import ddp_init_group
 
 from .. import requirements
 from ..errors import ConfigError
-from . import checks, recipe_text
-from .config import build_recipe, plain_recipe, resolve_recipe
+from . import checks, command_line, recipe_text
+from .config import build_recipe, resolve_recipe
 
 
 class Recipe(NamedTuple):
@@ -55,34 +54,31 @@ def read_recipe(argv: Sequence[str], used: Collection[str], needed: Sequence[str
     """
     if not argv or argv[0].startswith("-"):
         raise ConfigError("the recipe comes first: train.py hparams/gru.yaml --data_folder DIR ...")
-    recipe, options, overrides = _parse(argv)
+    recipe = argv[0]
+    options, overrides = _parse(argv, used)
     run_opts = options.as_dict()
     ddp_init_group(options)
     text = resolve_recipe(recipe, overrides, used)
     requirements.check_recipe(text)
-    checks.check_plain(Path(recipe).name, plain_recipe(text), needed)
+    checks.check_plain(Path(recipe).name, text, needed)
     settings = build_recipe(text)
     checks.check_built(settings)
     return Recipe(recipe_text.hide(text, used), settings, {"run_opts": options, **run_opts})
 
 
-def _parse(argv: Sequence[str]) -> tuple[str, Any, str]:
-    """Let SpeechBrain parse the command line; say its complaint in one line."""
+def _parse(argv: Sequence[str], used: Collection[str]) -> tuple[Any, dict[str, Any]]:
+    """Let SpeechBrain parse its own options; say its complaint in one line."""
+    words, overrides = command_line.split(argv[1:], used)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            recipe, options, overrides = sb.parse_arguments(list(argv))
+            _, options, _ = sb.parse_arguments([argv[0], *words])
     except SystemExit as end:
         if not end.code:
             raise
-        words = said.getvalue().strip().splitlines() or ["?"]
+        complaint = said.getvalue().strip().splitlines() or ["?"]
         raise ConfigError(
-            f"{words[-1].partition('error: ')[2] or words[-1]}; see the recipe's README"
+            f"{complaint[-1].partition('error: ')[2] or complaint[-1]}; see the recipe's README"
         ) from end
-    checks.check_arguments(argv[1:], list(options.as_dict()))
-    device = str(options["device"] or "cpu") if "device" in options.overridden_args else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"--device {device}: torch finds no CUDA device here; use --device cpu, or see `pse doctor`"
-        )
-    return recipe, options, overrides
+    checks.check_device(str(options["device"] or "cpu"))
+    return options, overrides

@@ -8,6 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from ..errors import ConfigError
+from .plain_yaml import read_checked
 
 _INCLUDE = re.compile(r"^(\w+):[ \t]*!include:(\S+)[ \t]*(?:#.*)?$", re.MULTILINE)
 _BLOCK = r"^{}:.*\n?(?:(?:[ \t-].*)?\n)*"
@@ -29,7 +30,7 @@ def inline(path: Path) -> str:
     Raises
     ------
     ConfigError
-        If there is no such fragment.
+        If there is no such fragment, or a file is not YAML.
     """
 
     def fragment(found: re.Match[str]) -> str:
@@ -39,9 +40,9 @@ def inline(path: Path) -> str:
                 f"{path.name}: {found[1]} includes {found[2]}, and there is no {file.resolve()}; "
                 "keep a copy of a recipe beside it, or write the path in full"
             )
-        return f"{found[1]}:\n{textwrap.indent(file.read_text('utf-8').rstrip(), '    ')}"
+        return f"{found[1]}:\n{textwrap.indent(read_checked(file).rstrip(), '    ')}"
 
-    return _INCLUDE.sub(fragment, path.read_text("utf-8"))
+    return _INCLUDE.sub(fragment, read_checked(path))
 
 
 def replace(text: str, key: str, value: str) -> str:

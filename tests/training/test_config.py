@@ -1,8 +1,10 @@
 """A recipe's YAML is read strictly; what is wrong is said in one line."""
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -14,7 +16,8 @@ from pse_plugins.errors import ConfigError, PseError
 from pse_plugins.frontend import Frontend
 from pse_plugins.host import check_options, get_host, load
 from pse_plugins.resources import find_recipe, recipe_names, share
-from pse_plugins.training.checks import check_arguments, check_built, check_plain
+from pse_plugins.training.checks import check_built, check_device, check_plain
+from pse_plugins.training.command_line import Typed, read, split
 from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
 from pse_plugins.training.recipe_text import hide
 from pse_plugins.training.run import NEEDED
@@ -39,6 +42,11 @@ REQUIRED = {
 }
 
 
+def typed(line):
+    """Read settings as they are typed behind the recipe."""
+    return split(shlex.split(line), ())[1]
+
+
 @pytest.fixture
 def recipe(tmp_path):
     path = tmp_path / "r.yaml"
@@ -47,7 +55,7 @@ def recipe(tmp_path):
 
 
 def test_overrides_reach_what_refers_to_them(recipe):
-    settings = load_recipe(recipe, "lr: 0.2\nconditioner: concat", USED)
+    settings = load_recipe(recipe, typed("--lr 0.2 --conditioner concat"), USED)
     assert settings["conditioner"] == "concat"
     assert settings["optimiser"].keywords == {"lr": 0.2}
 
@@ -67,52 +75,163 @@ def test_a_setting_keeps_the_shape_that_it_has_in_the_recipe(recipe, given, word
     used = ("lr", "speeds", "cue", "law")
     with pytest.raises(ConfigError, match=words):
         load_recipe(recipe, given, used)
-    fits = load_recipe(recipe, "lr: 1e-4\nspeeds: null\ncue: False\nlaw: {a: 2e3}", used)
+    fits = load_recipe(recipe, typed("--lr 1e-4 --speeds null --cue False --law '{a: 2e3}'"), used)
     assert fits == {"lr": 1e-4, "speeds": None, "cue": False, "law": {"a": 2000.0}}
 
 
 def test_what_training_reads_can_be_set_though_the_recipe_is_silent(recipe):
-    assert load_recipe(recipe, "extra: [a, b]", (*USED, "extra"))["extra"] == ["a", "b"]
+    assert load_recipe(recipe, typed("--extra=[a,b]"), (*USED, "extra"))["extra"] == ["a", "b"]
     with pytest.raises(ConfigError, match="no setting --extr; did you mean 'extra'"):
-        load_recipe(recipe, "extr: 1", (*USED, "extra"))
+        load_recipe(recipe, {"extr": 1}, (*USED, "extra"))
 
 
 def test_another_strategy_does_not_inherit_the_options_of_the_one_in_the_file(recipe):
     text = "conditioner: film\nconditioner_options:\n    a: 1\n\n    b: 2\noptions: {a: 1}\n"
     used = ("conditioner", "conditioner_options", "options")
     recipe.write_text(text)
-    assert load_recipe(recipe, "conditioner: film", used)["conditioner_options"] == {"a": 1, "b": 2}
-    assert load_recipe(recipe, "conditioner: add", used)["conditioner_options"] == {}
+    assert load_recipe(recipe, {"conditioner": "film"}, used)["conditioner_options"] == {"a": 1, "b": 2}
+    assert load_recipe(recipe, {"conditioner": "add"}, used)["conditioner_options"] == {}
     with pytest.raises(ConfigError, match="--conditioner_options is a mapping"):
-        load_recipe(recipe, "conditioner_options: heads", used)
-    both = load_recipe(recipe, "{conditioner: add, conditioner_options: {c: 3}}", used)
+        load_recipe(recipe, typed("--conditioner_options heads"), used)
+    both = load_recipe(recipe, {"conditioner": "add", "conditioner_options": {"c": 3}}, used)
     assert both == {"conditioner": "add", "conditioner_options": {"c": 3}, "options": {"a": 1}}
+
+
+def test_what_is_wrong_in_a_fragment_is_said_with_its_line(recipe):
+    recipe.with_name("film.yaml").write_text("# FiLM\na: 1\na: 2\n")
+    recipe.write_text(TEXT.replace("options: {a: 1}", "options: !include:film.yaml"))
+    with pytest.raises(ConfigError, match="film.yaml, line 3: 'a' is there already, in line 2"):
+        load_recipe(recipe, {}, USED)
 
 
 def test_fragments_are_included_and_can_be_overridden(recipe):
     recipe.with_name("film.yaml").write_text("# FiLM\na: 1\nb: !ref <lr>\n")
     recipe.write_text(TEXT.replace("options: {a: 1}", "options: !include:film.yaml   # as usual"))
-    assert load_recipe(recipe, "", USED)["options"] == {"a": 1, "b": 0.1}
-    assert load_recipe(recipe, "options: {a: 2}", USED)["options"] == {"a": 2, "b": 0.1}
+    assert load_recipe(recipe, {}, USED)["options"] == {"a": 1, "b": 0.1}
+    assert load_recipe(recipe, {"options": {"a": 2}}, USED)["options"] == {"a": 2, "b": 0.1}
     recipe.with_name("film.yaml").unlink()
     with pytest.raises(ConfigError, match=r"options includes film.yaml, and there is no .*film.yaml"):
-        load_recipe(recipe, "", USED)
+        load_recipe(recipe, {}, USED)
 
 
 def test_a_fragment_can_be_included_on_the_command_line(recipe, monkeypatch):
     monkeypatch.chdir(recipe.parent)
     recipe.with_name("film.yaml").write_text("b: 2\n")
-    assert load_recipe(recipe, "options: !include:film.yaml", USED)["options"] == {"a": 1, "b": 2}
+    assert load_recipe(recipe, typed("--options !include:film.yaml"), USED)["options"] == {"a": 1, "b": 2}
 
 
-def test_a_setting_without_a_value_is_refused_and_a_flag_is_not():
-    check_arguments(["--noprogressbar", "--lr", "-1", "--a=b", "--conditioner", "null"], ["noprogressbar"])
-    for argv in (["--lr", "1", "--conditioner"], ["--conditioner", "--lr", "1"]):
-        with pytest.raises(ConfigError, match="--conditioner needs a value"):
-            check_arguments(argv, ["noprogressbar"])
+def test_words_are_run_options_or_settings_with_a_value():
+    words = "--noprogressbar --lr -1 --device cpu --a=b=c --requires_plugins '[pse-moe>=0.1]' --jit_module_keys x y"
+    options, settings = split(shlex.split(words), ["noprogressbar"])
+    assert options == ["--device", "cpu", "--jit_module_keys", "x", "y"]
+    assert settings == {"noprogressbar": True, "lr": "-1", "a": "b=c", "requires_plugins": "[pse-moe>=0.1]"}
+    assert split(["--precision", "bf16", "--debug"], ["precision"]) == (["--debug"], {"precision": "bf16"})
 
 
-PLAIN = dict.fromkeys(("data", "opt_class", "output_folder")) | {
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--lr 1 --conditioner", "--conditioner needs a value; --conditioner null says none"),
+        ("--conditioner --lr 1", "--conditioner needs a value"),
+        ("--device --lr 1", "--device needs a value"),
+        ("--evaluate null extra", "unexpected argument 'extra'"),
+        ("--noprogressbar extra", "unexpected argument 'extra'"),
+        ("-x", "unexpected argument '-x'"),
+    ],
+)
+def test_words_that_are_neither_are_refused(line, said):
+    with pytest.raises(ConfigError, match=said):
+        split(shlex.split(line), [])
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "before", "value"),
+    [
+        ("conditioner_options", "views: frames", {}, {"views": "frames"}),
+        ("conditioner_options", "heads: 4, view: frames", {"heads": 2}, {"heads": 4, "view": "frames"}),
+        ("law", "snr: [0, 5], segment: 2", {"snr": [1, 2]}, {"snr": [0, 5], "segment": 2}),
+        ("backbone_options", "null", {"hidden": 8}, {}),
+        ("backbone_options", "None", {"hidden": 8}, {}),
+        ("conditioner", "None", "film", None),
+        ("licence", "CC BY: 4.0", "CC0", "CC BY: 4.0"),
+        ("licence", "a: b: [", "CC0", "a: b: ["),
+        ("data_folder", "2024", None, "2024"),
+        ("size", "2024", None, 2024),
+        ("extra", "a: 1, b: 2", None, {"a": 1, "b": 2}),
+    ],
+)
+def test_what_is_typed_is_read_beside_what_the_recipe_says(key, text, before, value):
+    assert read(key, Typed(text), before) == value
+
+
+def test_what_cannot_be_read_is_one_line():
+    with pytest.raises(ConfigError, match=r"^--speeds '\[1.0' is not YAML: [^\n]*$"):
+        read("speeds", Typed("[1.0"), [1.0])
+
+
+def test_an_option_of_speechbrain_that_is_cut_short_is_not_taken_for_it(recipe):
+    with pytest.raises(ConfigError, match="no setting --dev; did you mean 'device'"):
+        load_recipe(recipe, typed("--dev cpu"), USED)
+
+
+def test_what_is_built_is_set_in_the_recipe_and_its_options_anywhere(recipe):
+    for line in ("--optimiser adam", "--optimiser null"):
+        with pytest.raises(
+            ConfigError, match=r"not on the command line.*'optimiser: !name:torch.optim.Adam'"
+        ):
+            load_recipe(recipe, typed(line), USED)
+    optimiser = load_recipe(recipe, typed("--optimiser 'eps: 0.5'"), USED)["optimiser"]
+    assert (optimiser.func, optimiser.keywords) == (torch.optim.Adam, {"lr": 0.1, "eps": 0.5})
+
+
+def test_options_can_be_emptied_and_an_empty_line_be_filled(recipe):
+    recipe.write_text("conditioner_options:\nbackbone_options: {a: 1}\n")
+    used = ("conditioner_options", "backbone_options")
+    for nothing in ("null", "{}"):
+        settings = load_recipe(recipe, typed(f"--backbone_options {nothing}"), used)
+        assert settings == {"conditioner_options": None, "backbone_options": {}}
+    given = typed("--conditioner_options 'heads: 2' --backbone_options 'b: 2'")
+    filled = {"conditioner_options": {"heads": 2}, "backbone_options": {"a": 1, "b": 2}}
+    assert load_recipe(recipe, given, used) == filled
+
+
+def test_a_folder_is_not_named_after_none(recipe):
+    recipe.write_text("conditioner: film\nseed: 1\nf: x\noutput_folder: !ref <f>/gru-<conditioner>/<seed>\n")
+    used = ("conditioner", "output_folder", "seed")
+    assert load_recipe(recipe, {}, used)["output_folder"] == "x/gru-film/1"
+    assert load_recipe(recipe, typed("--conditioner null"), used)["output_folder"] == "x/gru-no-conditioner/1"
+    assert load_recipe(recipe, typed("--conditioner null --output_folder y"), used)["output_folder"] == "y"
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("gpu", "--device gpu: no such device; use cpu, cuda, cuda:1 or mps"),
+        ("cuda:x", "no such device"),
+        ("cuda", "torch finds no CUDA device here; use --device cpu"),
+        ("mps", "torch finds no Apple GPU here"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(monkeypatch, device, said):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    check_device("cpu")
+    with pytest.raises(ConfigError, match=said):
+        check_device(device)
+
+
+def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_device("cuda:1")
+    with pytest.raises(ConfigError, match="there are 2 CUDA devices here, counted from 0"):
+        check_device("cuda:2")
+
+
+PLAIN = {
+    "data": "!name:pse_plugins.data.folder_sets",
+    "opt_class": "!name:torch.optim.Adam",
+    "output_folder": "x",
     "seed": 0,
     "number_of_epochs": 1,
     "batch_size": 1,
@@ -122,18 +241,34 @@ PLAIN = dict.fromkeys(("data", "opt_class", "output_folder")) | {
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"seed": "abc"}, "seed must be a whole number"),
-        ({"batch_size": True}, "batch_size must be a whole number of at least 1"),
-        ({"threads": 0}, "threads"),
-        ({"max_minutes": -1}, "max_minutes must be above 0"),
-        ({"conditioner_options": "heads"}, "conditioner_options is a mapping"),
-        ({"max_minutes": "long"}, "max_minutes must be above 0"),
+        ("seed: abc", "seed must be a whole number"),
+        ("seed: null", "seed must be a whole number of at least 0, got None"),
+        ("batch_size: True", "batch_size must be a whole number of at least 1"),
+        ("standardise: -3", "standardise must be a whole number of at least 0, got -3"),
+        ("standardise: null", "standardise must be a whole number of at least 0"),
+        ("threads: 0", "threads"),
+        ("grad_accumulation_factor: 0", "grad_accumulation_factor must be a whole number"),
+        ("ckpt_interval_minutes: null", "ckpt_interval_minutes must be"),
+        ("precision: fp7", "precision must be one of fp32, bf16, fp16, got 'fp7'"),
+        ("max_minutes: -1", "max_minutes must be above 0"),
+        ("conditioner_options: heads", "conditioner_options is a mapping"),
+        ("max_minutes: long", "max_minutes must be above 0"),
+        (
+            "opt_class: !new:torch.optim.Adam",
+            "opt_class is built later; write !name:torch.optim.Adam, not !new:",
+        ),
     ],
 )
-def test_numbers_are_checked_before_anything_is_built(wrong, said):
-    check_plain("r.yaml", PLAIN, NEEDED)
+def test_values_are_checked_before_anything_is_built(wrong, said):
+    check_plain("r.yaml", "\n".join(f"{key}: {value}" for key, value in PLAIN.items()), NEEDED)
+    key, _, value = wrong.partition(": ")
+    text = "\n".join(f"{key}: {value}" for key, value in {**PLAIN, key: value}.items())
     with pytest.raises(ConfigError, match=said):
-        check_plain("r.yaml", {**PLAIN, **wrong}, NEEDED)
+        check_plain("r.yaml", text, NEEDED)
+
+
+def sets(*, data_folder: str, speeds: "Sequence[float]" = (1.0,), cap: "int | None" = None, anything=None):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -143,15 +278,25 @@ def test_numbers_are_checked_before_anything_is_built(wrong, said):
         ({"loss_options": {"limit_db": "much"}}, "limit_db must be float"),
         ({"schedule": {"shape": "cosin"}}, "no shape 'cosin'"),
         ({"schedule": {"warm": 1}}, "schedule cannot be built"),
-        ({"opt_class": partial(torch.optim.Adam, lr="abc")}, "opt_class cannot be built"),
+        ({"opt_class": "adam"}, "opt_class is a function by its name, .* not 'adam'"),
+        ({"opt_class": partial(torch.optim.Adam, lr="0,1")}, "opt_class with lr: '0,1' cannot be built"),
+        ({"opt_class": partial(torch.optim.Adam, lr=None)}, "opt_class with lr: None cannot be built"),
+        ({"data": partial(sets, data_foldr="x")}, "data: no option 'data_foldr'; did you mean 'data_folder'"),
+        ({"data": partial(sets, data_folder=3)}, "data: data_folder must be str"),
+        ({"data": partial(sets)}, "data: missing a required argument: 'data_folder'"),
+        (
+            {"data": partial(sets, data_folder="", speeds=None)},
+            r"data: speeds must not be null; it is Sequence\[",
+        ),
         ({"output_folder": "/proc/none"}, "output_folder /proc/none cannot be made"),
     ],
 )
-def test_what_is_used_late_is_checked_early(wrong, said, tmp_path):
-    right = {"output_folder": str(tmp_path / "x"), "opt_class": torch.optim.Adam}
-    check_built(right)
+def test_what_is_used_late_is_checked_early_and_nothing_is_made(wrong, said, tmp_path):
+    right = {"output_folder": str(tmp_path / "x" / "y"), "opt_class": torch.optim.Adam}
+    check_built({**right, "data": partial(sets, data_folder="", cap=None, anything=None)})
     with pytest.raises(PseError, match=said):
         check_built({**right, **wrong})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_null_can_be_written_as_python_writes_it(recipe):
@@ -161,19 +306,33 @@ def test_null_can_be_written_as_python_writes_it(recipe):
 @pytest.mark.parametrize(
     ("extra", "overrides", "word"),
     [
-        ("", "condtioner: film", "did you mean 'conditioner'"),
+        ("", "--condtioner film", "did you mean 'conditioner'"),
         ("filter_args: 3\n", "", "'filter_args' is used by nothing"),
         ("data_folder: !PLACEHOLDER\nx: !ref <data_folder>\n", "", "--data_folder VALUE"),
-        ("broken: [\n", "", "r.yaml"),
-        ("", "optimiser: !name:torch.optim.SGD", "nothing can be built on the command line"),
-        ("", "options: !include:none.yaml", "no such file"),
-        ("options2: !new:no.such.Thing\ny: !ref <options2>\n", "", "r.yaml"),
+        (
+            "a: !PLACEHOLDER\nb: !PLACEHOLDER\nc: !PLACEHOLDER\nx: !ref <a><b><c>\n",
+            "--b 1",
+            "r.yaml: a, c must be given: --a VALUE --c VALUE",
+        ),
+        (
+            "broken: [\n",
+            "",
+            r"r.yaml, line 9: not YAML: .* while parsing a flow node that begins in line 9",
+        ),
+        ("lr: 3\n", "", r"r.yaml, line 8: 'lr' is there already, in line 2; remove one"),
+        ("epochs: 3\nx: !ref <epocs>\n", "", "!ref <epocs>: no such key; did you mean 'epochs'"),
+        ("", "--optimiser !name:torch.optim.SGD", "nothing can be built on the command line"),
+        ("", "--options !include:none.yaml", "no such file"),
+        ("__x: !new:no.such.Thing\n", "", "no such class as no.such.Thing; there is no module 'no.such'"),
+        ("__x: !name:torch.optim.AdamWW\n", "", "as torch.optim.AdamWW; did you mean 'AdamW'"),
+        ("__x: !name:adam\n", "", "as adam; write its module too"),
     ],
 )
 def test_mistakes_are_config_errors(recipe, extra, overrides, word):
     recipe.write_text(TEXT + extra)
-    with pytest.raises(ConfigError, match=word):
-        load_recipe(recipe, overrides, USED)
+    with pytest.raises(ConfigError, match=word) as error:
+        load_recipe(recipe, typed(overrides), USED)
+    assert "\n" not in str(error.value) and "unicode string" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -236,7 +395,7 @@ def test_schedule_and_budget():
         (["nope.yaml"], "no such recipe"),
         (["LibriSpeech/personalised/gru"], "--data_folder VALUE"),
         (["LibriSpeech/personalised/gru", "--device", "cuda"], "no CUDA device"),
-        (["LibriSpeech/personalised/gru", "--precision", "fp7"], "--precision"),
+        (["LibriSpeech/personalised/gru", "--debug_batches", "many"], "--debug_batches"),
         (["LibriSpeech/personalised/gru", "--condtioner", "film"], "did you mean 'conditioner'"),
     ],
 )
