@@ -61,7 +61,7 @@ class Job:
         """Count the optimiser's steps over so many items an epoch."""
         world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
         batches = math.ceil(math.ceil(items / world) / self.batch_size)
-        accumulate = self.run_opts.get("grad_accumulation_factor") or self.settings.get(
+        accumulate = self.settings.get("grad_accumulation_factor") or self.run_opts.get(
             "grad_accumulation_factor"
         )
         steps = math.ceil(batches / int(accumulate or 1)) * self.epochs

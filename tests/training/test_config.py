@@ -19,6 +19,7 @@ from pse_plugins.resources import find_recipe, recipe_names, share
 from pse_plugins.training.checks import check_built, check_device, check_plain
 from pse_plugins.training.command_line import Typed, read, split
 from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
+from pse_plugins.training.fitting import Job
 from pse_plugins.training.recipe_text import hide
 from pse_plugins.training.run import NEEDED
 from pse_plugins.training.schedule import Budget, Schedule
@@ -387,6 +388,15 @@ def test_schedule_and_budget():
     for bad in ({"shape": "cosin"}, {"warmup": 1.0}):
         with pytest.raises(ConfigError):
             Schedule(**bad)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"), [({"grad_accumulation_factor": 4}, {}), ({}, {"grad_accumulation_factor": 4})]
+)
+def test_steps_are_counted_over_what_is_accumulated(settings, options, tmp_path):
+    run_opts = {"grad_accumulation_factor": 1, **options}
+    job = Job(tmp_path, 0, 2, 3, torch.optim.Adam, settings=settings, run_opts=run_opts)
+    assert job.budget(24).steps == 2 * 2
 
 
 @pytest.mark.parametrize(
