@@ -44,9 +44,9 @@ def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Pa
     folder = Path(data_folder) / subset
     if not folder.is_dir():
         there = ", ".join(sorted(p.name for p in Path(data_folder).glob("*-*") if p.is_dir())) or "none"
-        raise DataError(
-            f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder its parent folder"
-        )
+        near = (Path(data_folder).parent, *sorted(Path(data_folder).glob("*")))
+        holder = next((str(p) for p in near if (p / subset).is_dir()), "the folder that holds it")
+        raise DataError(f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder {holder}")
 
     def describe(path: Path) -> Utterance:
         return inspect(

@@ -7,7 +7,7 @@ from typing import Any
 
 from .corpora import choose_noise, prepare_librispeech, prepare_noise
 from .espeak import synthesise_corpus
-from .sets import RecipeData, mixture_sets
+from .sets import RecipeData, mixture_sets, with_options_of
 from .synthetic_noise import FOLDS, synthesise_noise
 
 
@@ -45,6 +45,7 @@ def make_embedded(
     return folder
 
 
+@with_options_of(mixture_sets)
 def embedded_sets(
     *,
     data_folder: str,

@@ -95,5 +95,8 @@ def check_range(name: str, pair: Sequence[float], low: float, high: float) -> No
     ConfigError
         If it is not, or not within the limits.
     """
-    if len(pair) != 2 or not low <= pair[0] <= pair[1] <= high:
-        raise ConfigError(f"{name} {list(pair)} must be [from, to] with {low} <= from <= to <= {high}")
+    two = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair)
+    if not two or not low <= pair[0] <= pair[1] <= high:
+        raise ConfigError(
+            f"{name} {list(pair) if two else pair} must be [from, to] with {low} <= from <= to <= {high}"
+        )

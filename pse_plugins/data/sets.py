@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .corpora import divide_noise, hold_out, prepare_librispeech, prepare_noise, prepare_speaker_folders
 from .dataset import MixtureDataset
 from .manifest import Utterance
 from .pools import NoisePool, SpeechPool
 from .split import TRAIN_CLEAN_100, speaker_split
+
+logger = logging.getLogger(__name__)
+
+Made = TypeVar("Made", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,108 @@ class RecipeData:
     test: MixtureDataset
 
 
+def mixture_sets(
+    train: Sequence[Utterance],
+    valid: Sequence[Utterance],
+    test: Sequence[Utterance],
+    train_noise: Sequence[Utterance],
+    test_noise: Sequence[Utterance],
+    *,
+    rate: int = 16000,
+    enrolment_rate: int | None = None,
+    speeds: Sequence[float] = (1.0,),
+    noise_speeds: Sequence[float] = (1.0,),
+    epoch_size: int = 10000,
+    valid_size: int = 200,
+    test_size: int = 400,
+    seed: int = 0,
+    law: Mapping[str, Any] = {},
+    test_law: Mapping[str, Any] | None = None,
+    max_bytes: int | None = None,
+) -> RecipeData:
+    """Pool recordings and draw mixtures of them.
+
+    Parameters
+    ----------
+    train, valid, test, train_noise, test_noise : sequence of Utterance
+        A tenth of the sources in ``train_noise`` goes to validation.
+    rate, enrolment_rate : int
+        Of mixtures and of enrolment clips, in Hz.
+    speeds, noise_speeds : sequence of float
+        Each training speaker, and each training noise, is there once for each.
+    epoch_size, valid_size, test_size : int
+        Items.
+    seed : int
+        Of everything drawn.
+    law : mapping
+        Options of `MixtureDataset` for training.
+    test_law : mapping or None
+        The same for validation and test, over what ``law`` says; its level and enrolment augmentation are off.
+    max_bytes : int or None
+        Memory that the training speech may take.
+    """
+    _remark_on_rate(rate, [*train, *valid, *test])
+    fit_noise, valid_noise = hold_out(train_noise, 0.1, seed)
+    law = dict(law)
+    fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
+    rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
+    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
+    return RecipeData(
+        MixtureDataset(
+            train_pool, NoisePool(fit_noise, rate, speeds=noise_speeds), size=epoch_size, seed=seed, **law
+        ),
+        MixtureDataset(
+            SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed
+        ),
+        MixtureDataset(
+            SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed
+        ),
+    )
+
+
+def _remark_on_rate(rate: int, speech: Sequence[Utterance]) -> None:
+    """Say that a network would learn that there is nothing in the upper bands."""
+    highest = max((u.rate for u in speech), default=rate)
+    if rate > highest:
+        logger.warning(
+            "mixtures at %d Hz, and no speech recording has anything above %g kHz; sample_rate %d is enough",
+            *(rate, highest / 2000, highest),
+        )
+
+
+def with_options_of(inner: Callable[..., Any]) -> Callable[[Made], Made]:
+    """Let a function that passes its ``**options`` on tell what they may be, so that a recipe can be checked.
+
+    Parameters
+    ----------
+    inner : callable
+        What they are passed to; its keyword-only parameters count.
+
+    Returns
+    -------
+    callable
+        A decorator that sets the function's signature.
+
+    Examples
+    --------
+    >>> @with_options_of(mixture_sets)
+    ... def make(*, folder: str, rate: int = 8000, **options): ...
+    >>> list(inspect.signature(make).parameters)[:4]
+    ['folder', 'rate', 'enrolment_rate', 'speeds']
+    """
+
+    def mark(function: Made) -> Made:
+        own = inspect.signature(function)
+        known = {k: p for k, p in own.parameters.items() if p.kind is not p.VAR_KEYWORD}
+        inner_ones = inspect.signature(inner).parameters.items()
+        known |= {k: p for k, p in inner_ones if p.kind is p.KEYWORD_ONLY and k not in known}
+        function.__signature__ = own.replace(parameters=list(known.values()))  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+@with_options_of(mixture_sets)
 def librispeech_sets(
     *,
     data_folder: str,
@@ -77,6 +185,7 @@ def librispeech_sets(
     return mixture_sets(split["train"], split["valid"], test, train_noise, test_noise, **options)
 
 
+@with_options_of(mixture_sets)
 def folder_sets(
     *,
     data_folder: str,
@@ -102,58 +211,3 @@ def folder_sets(
     noises = prepare_noise(noise_folder, save / "noise.json")
     train_noise, test_noise = hold_out(noises, held_noise, seed)
     return mixture_sets(split["train"], split["valid"], split["test"], train_noise, test_noise, **options)
-
-
-def mixture_sets(
-    train: Sequence[Utterance],
-    valid: Sequence[Utterance],
-    test: Sequence[Utterance],
-    train_noise: Sequence[Utterance],
-    test_noise: Sequence[Utterance],
-    *,
-    rate: int = 16000,
-    enrolment_rate: int | None = None,
-    speeds: Sequence[float] = (1.0,),
-    epoch_size: int = 10000,
-    valid_size: int = 200,
-    test_size: int = 400,
-    seed: int = 0,
-    law: Mapping[str, Any] | None = None,
-    test_law: Mapping[str, Any] | None = None,
-    max_bytes: int | None = None,
-) -> RecipeData:
-    """Pool recordings and draw mixtures of them.
-
-    Parameters
-    ----------
-    train, valid, test, train_noise, test_noise : sequence of Utterance
-        A tenth of the sources in ``train_noise`` goes to validation.
-    rate, enrolment_rate : int
-        Of mixtures and of enrolment clips, in Hz.
-    speeds : sequence of float
-        Each training speaker is there once for each.
-    epoch_size, valid_size, test_size : int
-        Items.
-    seed : int
-        Of everything drawn.
-    law : mapping or None
-        Options of `MixtureDataset` for training.
-    test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level and enrolment augmentation are off.
-    max_bytes : int or None
-        Memory that the training speech may take.
-    """
-    fit_noise, valid_noise = hold_out(train_noise, 0.1, seed)
-    law = dict(law or {})
-    fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
-    rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
-    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
-    return RecipeData(
-        MixtureDataset(train_pool, NoisePool(fit_noise, rate), size=epoch_size, seed=seed, **law),
-        MixtureDataset(
-            SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed
-        ),
-        MixtureDataset(
-            SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed
-        ),
-    )

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections import Counter
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from pse_plugins.data.corpora import (
     prepare_noise,
     prepare_speaker_folders,
 )
-from pse_plugins.data.sets import librispeech_sets
+from pse_plugins.data.embedded import embedded_sets
+from pse_plugins.data.sets import folder_sets, librispeech_sets
 from pse_plugins.data.split import TRAIN_CLEAN_100, draw_split, speaker_split
-from pse_plugins.errors import AudioError, DataError
+from pse_plugins.errors import AudioError, ComponentError, DataError
+from pse_plugins.signatures import check_options
 
 
 def test_librispeech_is_described_with_transcripts(utterances):
@@ -200,6 +203,34 @@ def test_no_speaker_and_no_noise_is_in_two_sets(corpus, tmp_path, monkeypatch):
     assert len(data.valid.speech.speakers) == 2
     with pytest.raises(TypeError, match="epoch_sise"):
         _sets(corpus, tmp_path, epoch_sise=3)
+
+
+@pytest.mark.parametrize("make", [librispeech_sets, folder_sets, embedded_sets])
+def test_what_makes_sets_tells_all_its_options(make):
+    needed = {name: "x" for name, p in signature(make).parameters.items() if p.default is p.empty}
+    assert needed.keys() <= {"data_folder", "noise_folder", "save_folder"}
+    check_options(make, {**needed, "law": {}, "test_size": 3}, "data")
+    with pytest.raises(ComponentError, match="data: no option 'test_sise'; did you mean 'test_size'"):
+        check_options(make, {**needed, "test_sise": 3}, "data")
+
+
+def test_bands_above_all_recordings_are_remarked_on(corpus, tmp_path, caplog, monkeypatch):
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": ["19", "26"], "valid": ["374", "1553"], "test": ["103", "289"]}))
+    monkeypatch.setattr("pse_plugins.data.sets.TRAIN_CLEAN_100", split)
+    _sets(corpus, tmp_path)
+    assert caplog.text == ""
+    _sets(corpus, tmp_path, rate=44100)
+    assert "mixtures at 44100 Hz, and no speech recording has anything above 4 kHz" in caplog.text
+
+
+def test_a_folder_too_high_or_too_deep_is_told_the_one_that_fits(corpus, tmp_path):
+    fits = corpus / "LibriSpeech"
+    for folder in (corpus, fits / "test-other"):
+        with pytest.raises(DataError, match=f"no such LibriSpeech subset.*; give --data_folder {fits}$"):
+            prepare_librispeech(folder, "test-other", tmp_path / "m.json")
+    with pytest.raises(DataError, match="give --data_folder the folder that holds it"):
+        prepare_librispeech(fits, "train-clean-360", tmp_path / "m.json")
 
 
 def test_linked_folders_are_followed(tmp_path, corpus):

@@ -223,7 +223,9 @@ def test_enrolment_augmentation_changes_clips_only_and_forbids_caching(make_data
     ("options", "message"),
     [
         ({"snr": (10, -3)}, "snr"),
-        ({"snr": 5}, "check the types"),
+        ({"snr": 5}, r"snr 5 must be \[from, to\]"),
+        ({"snr": ["low", 3]}, r"snr \['low', 3\] must be"),
+        ({"segment": "long"}, "check the types"),
         ({"enrolments": (1, 6)}, "enrolments"),
         ({"enrolments": (0, 1)}, "enrolments"),
         ({"enrolment_seconds": 0.2}, "enrolment_seconds"),
