@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ._options import mapping
+from .plugins import KIND_WORDS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..plugin_sources import Remark
     from ..testing import Result
 
 _SIGNS = {
@@ -28,7 +30,9 @@ def command(
     name: Annotated[str, typer.Argument(help="Of the component, as YAML names it.", show_default=False)],
     kind: Annotated[
         str | None,
-        typer.Option("--kind", help="Its kind; all that have the name without.", show_default=False),
+        typer.Option(
+            "--kind", help=f"Its kind: {KIND_WORDS}; all that have the name without.", show_default=False
+        ),
     ] = None,
     conditioner: Annotated[
         str | None,
@@ -52,7 +56,7 @@ def command(
 
     given, expected = mapping(options, "--options"), _expected(expect or [])
     reports = []
-    for each in [kind] if kind else _kinds(name):
+    for each in _kinds(name, kind, conditioner):
         factory, component = host.load(each, name)
         if given:
             needed = dict.fromkeys(_given_by_host(each), 1)
@@ -60,34 +64,40 @@ def command(
         inside = conditioner if each == "backbone" else None
         results = _results(each, name, inside, given, expected)
         title = f"{each} {component.name} ({component.provider})"
-        reports.append((title, _about(each), results, _facts(each, factory, inside, given)))
+        remarks = [r for r in host.get_host().remarks if r.provider == component.distribution]
+        reports.append((title, _about(each), results, _facts(each, factory, inside, given), remarks))
     if as_json:
         typer.echo(json.dumps([_plain(*report) for report in reports], indent=2))
     else:
         for report in reports:
             _show(Console(highlight=False), *report)
-    return int(any(not result.ok for _, _, results, _ in reports for result in results))
+    return int(any(not result.ok for _, _, results, *_ in reports for result in results))
 
 
-def _kinds(name: str) -> list[str]:
-    """Find the kinds that have a component of this name.
+def _kinds(name: str, kind: str | None, conditioner: str | None) -> list[str]:
+    """Find the kinds to check a name as.
 
     Raises
     ------
     ComponentError
-        If none has, with the nearest names of all kinds.
+        If there is no such kind, or no component of this name, with what may be the cause.
+    ConfigError
+        If a conditioner is to be put inside what is no backbone.
     """
     from ..api import KINDS
-    from ..errors import ComponentError, nearest
-    from ..host import get_host
+    from ..errors import ComponentError, ConfigError
+    from ..host import as_kind, get_host
 
     host, short = get_host(), name.rpartition("/")[2]
-    names = {kind: [c.name for c in host.components(kind)] for kind in KINDS}
-    found = [kind for kind, offered in names.items() if short in offered]
+    names = {each: [c.name for c in host.components(each)] for each in KINDS}
+    found = [as_kind(kind)] if kind else [each for each, offered in names.items() if short in offered]
     if not found:
         everything = sorted({n for offered in names.values() for n in offered})
-        skipped = "".join(f"; {failure}" for failure in host.failures)
-        raise ComponentError(f"no component {name!r}{nearest(short, everything)}; see `pse plugins`{skipped}")
+        raise ComponentError(f"no component {name!r}{host.why_not(name, everything)}; see `pse plugins`")
+    if conditioner and "backbone" not in found:
+        raise ConfigError(
+            f"--conditioner is put inside a backbone, and {name} is a {' and a '.join(found)}; leave it out"
+        )
     return found
 
 
@@ -152,15 +162,26 @@ def _facts(
         return {"not measured": f"{type(error).__name__}: {error}"}
 
 
-def _plain(title: str, about: dict[str, str], results: list[Result], found: dict[str, Any]) -> dict[str, Any]:
+def _plain(
+    title: str,
+    about: dict[str, str],
+    results: list[Result],
+    found: dict[str, Any],
+    remarks: list[Remark],
+) -> dict[str, Any]:
     lines = [{**vars(result), "about": about[result.check]} for result in results]
-    return {"component": title, "checks": lines, "facts": found}
+    return {"component": title, "checks": lines, "facts": found, "remarks": [vars(r) for r in remarks]}
 
 
 def _show(
-    console: Console, title: str, about: dict[str, str], results: list[Result], found: dict[str, Any]
+    console: Console,
+    title: str,
+    about: dict[str, str],
+    results: list[Result],
+    found: dict[str, Any],
+    remarks: list[Remark],
 ) -> None:
-    """Print one line a check, then the count and the costs."""
+    """Print one line a check, then the count, the costs, and what the host remarks on the package."""
     console.print(f"[bold]{title}")
     width = max(len(result.check) for result in results)
     for result, others in _folded(results):
@@ -175,6 +196,8 @@ def _show(
             f"{value:.2g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
         )
         console.print(f"  {name}: {shown}", style="dim", markup=False, soft_wrap=True)
+    for remark in remarks:
+        console.print(f"  {remark}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _folded(results: list[Result]) -> list[tuple[Result, list[str]]]:

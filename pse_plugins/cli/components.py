@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .plugins import KIND_WORDS
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,24 +18,48 @@ if TYPE_CHECKING:
 
 
 def command(
-    kind: Annotated[str, typer.Argument(help="Such as conditioner.", show_default=False)],
+    kind: Annotated[str, typer.Argument(help=f"One of {KIND_WORDS}.", show_default=False)],
     name: Annotated[str | None, typer.Argument(help="Such as film; all without.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
-) -> None:
-    """Show what components do, their options with defaults, their shapes and the papers they are from."""
+) -> int:
+    """Show what components do, their options with defaults, their shapes and the papers they are from.
+
+    One that cannot be imported does not hide the others: what is wrong with it comes last, with exit code 1.
+    """
     from rich.console import Console
 
     from ..describe import describe
-    from ..host import get_host
+    from ..host import as_kind
 
-    names = [name] if name else [c.name for c in get_host().components(kind)]
-    found = [describe(kind, each) for each in names]
+    kind = as_kind(kind)
+    found, wrong = ([describe(kind, name)], []) if name else _all(kind)
     if as_json:
         typer.echo(json.dumps([_plain(each) for each in found], indent=2))
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    for each in found:
-        _show(console, each)
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for each in found:
+            _show(console, each)
+    for line in wrong:
+        typer.echo(f"pse: {line}", err=True)
+    return int(bool(wrong))
+
+
+def _all(kind: str) -> tuple[list[Description], list[str]]:
+    """Describe all of a kind that can be; of the others, say why not."""
+    from ..describe import describe
+    from ..errors import PseError
+    from ..host import get_host, label
+    from ..plugin_sources import reason_of
+
+    found, wrong = [], []
+    for each in get_host().components(kind):
+        try:
+            found.append(describe(kind, f"{each.distribution}/{each.name}"))
+        except PseError as error:
+            wrong.append(str(error))
+        except Exception as error:  # one that is written so that it cannot be described
+            wrong.append(f"{label(kind, each)} cannot be described: {reason_of(error)}")
+    return found, wrong
 
 
 def _plain(found: Description) -> dict[str, Any]:

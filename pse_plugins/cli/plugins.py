@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..api import KINDS
+
 if TYPE_CHECKING:
     from ..host import Host
     from ..plugin_sources import Remark
+
+KIND_WORDS = ", ".join(kind.replace("_", "-") for kind in KINDS)
+"""The kinds as people write them, for the help of commands."""
 
 
 def command(
@@ -20,7 +24,7 @@ def command(
         bool, typer.Option("--all", help="Also show where each comes from in the code.")
     ] = False,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="One kind only, such as conditioner.", show_default=False)
+        str | None, typer.Option("--kind", help=f"One kind only: {KIND_WORDS}.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     requirements: Annotated[
@@ -49,21 +53,15 @@ def command(
 
 
 def quiet_host() -> Host:
-    """Give the host, without the log of what was skipped: the caller shows it."""
+    """Give the host; what it tells of skipped plugins when a component is found, the caller shows at once."""
     from ..host import get_host
 
-    log = logging.getLogger("pse_plugins")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        return get_host()
-    finally:
-        log.setLevel(level)
+    return get_host()
 
 
 def _rows(host: Host, kind: str | None) -> list[dict[str, Any]]:
     """Describe each component."""
-    from ..api import KINDS
+    from ..host import as_kind
 
     return [
         {
@@ -74,7 +72,7 @@ def _rows(host: Host, kind: str | None) -> list[dict[str, Any]]:
             "factory": _code(c.factory),
             "api": list(c.api),
         }
-        for each in ([kind] if kind else KINDS)
+        for each in ([as_kind(kind)] if kind else KINDS)
         for c in host.components(each)
     ]
 
