@@ -74,12 +74,8 @@ class SpeechPool:
     ) -> None:
         if not utterances:
             raise DataError("the manifest lists no speech; check the data folder and prepare it again")
-        if not speeds or any(not 0.25 <= s <= 4 for s in speeds):
-            raise ConfigError(
-                f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]"
-            )
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
-        sources = {_at(u.id, s): (u, float(s)) for s in speeds for u in utterances}
+        sources = {_at(u.id, s): (u, float(s)) for s in _speeds(speeds) for u in utterances}
         self._speakers: dict[str, list[str]] = {}
         self._base: dict[str, str] = {}
         for id, (u, speed) in sources.items():
@@ -171,6 +167,8 @@ class NoisePool:
         The recordings.
     rate : int
         Rate of the mixtures in Hz.
+    speeds : sequence of float
+        Every noise is there once for each speed; resampled, so that at 0.8 it is slower and lower.
     preload : bool
         Decode everything now rather than when first wanted.
     max_bytes : int or None
@@ -180,6 +178,8 @@ class NoisePool:
     ------
     DataError
         If there are no recordings.
+    ConfigError
+        If a rate or a speed is out of range.
     """
 
     def __init__(
@@ -187,15 +187,17 @@ class NoisePool:
         clips: Sequence[Utterance],
         rate: int = 16000,
         *,
+        speeds: Sequence[float] = (1.0,),
         preload: bool = False,
         max_bytes: int | None = None,
     ) -> None:
         if not clips:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
         self.rate = _rate(rate)
-        self._clips = {u.id: u for u in clips}
+        sources = {_at(u.id, s): (u, float(s)) for s in _speeds(speeds) for u in clips}
+        self._clips = {id: u for id, (u, _) in sources.items()}
         self.ids = list(self._clips)
-        self._recordings = Recordings({id: (u, 1.0) for id, u in self._clips.items()}, rate, rate, max_bytes)
+        self._recordings = Recordings(sources, rate, rate, max_bytes)
         if preload:
             self._recordings.preload()
 
@@ -237,6 +239,13 @@ def _loop(samples: np.ndarray, fade: int) -> np.ndarray:
 def _at(name: str, speed: float) -> str:
     """Name a recording or speaker at a speed."""
     return name if speed == 1 else f"{name}@{speed:g}"
+
+
+def _speeds(speeds: Sequence[float]) -> Sequence[float]:
+    """Check factors of speed."""
+    if not speeds or any(not 0.25 <= s <= 4 for s in speeds):
+        raise ConfigError(f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]")
+    return speeds
 
 
 def _rate(rate: int) -> int:

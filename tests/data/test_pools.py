@@ -115,3 +115,15 @@ def test_a_file_that_went_is_named(tmp_path):
     (tmp_path / "a.wav").unlink()
     with pytest.raises(AudioError, match=r"a\.wav: no such file"):
         pool.outline("a")
+
+
+def test_noises_are_there_at_each_speed(tmp_path):
+    t = np.arange(RATE) / RATE
+    soundfile.write(tmp_path / "hum.wav", 0.3 * np.sin(2 * np.pi * 100 * t), RATE)
+    noise = NoisePool([inspect(tmp_path / "hum.wav", tmp_path, "hum", "hum")], RATE, speeds=[1.0, 0.5])
+    assert noise.ids == ["hum", "hum@0.5"] and noise.source("hum@0.5").id == "hum"
+    assert noise.period("hum@0.5", RATE) > noise.period("hum", RATE)
+    slow = np.abs(np.fft.rfft(noise.segment("hum@0.5", 0, RATE)))
+    assert slow.argmax() == 50
+    with pytest.raises(ConfigError, match="speeds .* must be factors"):
+        NoisePool([inspect(tmp_path / "hum.wav", tmp_path, "hum", "hum")], RATE, speeds=[0.1])
