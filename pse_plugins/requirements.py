@@ -10,7 +10,7 @@ import yaml
 from . import host
 from .api import KINDS
 from .errors import ConfigError
-from .plugin_sources import installed_version, pip_install
+from .plugin_sources import OWN, installed_version, own_version, pip_install
 
 KEY = "requires_plugins"
 """A recipe's key for the plugins that it needs: ``requires_plugins: [pse-moe>=0.1]``."""
@@ -52,6 +52,33 @@ def in_use() -> list[str]:
     """
     offers = host.get_host()
     return sorted({of_provider(c.provider) for kind in KINDS for c in offers.components(kind)})
+
+
+def of_components(named: Iterable[tuple[str, str]]) -> list[str]:
+    """List the distributions that components come from, this one among them.
+
+    Parameters
+    ----------
+    named : iterable of (str, str)
+        Kind and name of each.
+
+    Returns
+    -------
+    list of str
+        As `in_use`.
+
+    Raises
+    ------
+    ComponentError
+        If there is no such component.
+
+    Examples
+    --------
+    >>> [line.partition("==")[0] for line in of_components([("conditioner", "film"), ("loss", "si-sdr")])]
+    ['pse-plugins']
+    """
+    found = {of_provider(host.get_host().find(kind, name).provider) for kind, name in named}
+    return sorted({*found, f"{OWN}=={own_version()}"})
 
 
 def check_recipe(text: str) -> None:

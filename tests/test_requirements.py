@@ -17,7 +17,7 @@ from pse_plugins.cli import run as pse
 from pse_plugins.errors import BundleError, ConfigError
 from pse_plugins.host import get_host
 from pse_plugins.requirements import check_recipe, in_use
-from pse_plugins.training.record import write_record
+from pse_plugins.training.record import plugins, write_record
 
 training = importlib.import_module("pse_plugins.training.run")
 OWN = f"pse-plugins=={pse_plugins.__version__}"
@@ -47,11 +47,38 @@ def test_what_is_in_use_is_listed_as_pip_takes_it(install, capsys):
     assert capsys.readouterr().out.splitlines() == listed
 
 
-def test_a_training_run_records_the_same(install, tmp_path):
+def test_a_training_run_records_where_its_components_come_from(install, tmp_path):
     install("pse-fake-gain", good("gain"), version="0.2")
-    enhancer = build_enhancer({"conditioner": None, "speaker_encoder": None})
-    write_record("", [], {"seed": 1}, enhancer, tmp_path)
-    assert (tmp_path / "plugins.txt").read_text().splitlines() == in_use() == ["pse-fake-gain==0.2", OWN]
+    install("pse-fake-other", good("other"))
+    for config, listed in (
+        ({"conditioner": None, "speaker_encoder": None}, [OWN]),
+        ({**TINY, "conditioner": "film"}, [OWN]),
+        (TINY, ["pse-fake-gain==0.2", OWN]),
+    ):
+        write_record("", [], {"seed": 1}, build_enhancer(config), tmp_path)
+        assert (tmp_path / "plugins.txt").read_text().splitlines() == listed
+
+
+def test_a_loss_and_the_parts_of_an_ensemble_come_from_somewhere_too(install):
+    loss = (
+        good("mine")
+        .replace("pse_conditioners", "pse_losses")
+        .replace("conditioners.film:Film", "losses.si_sdr:SiSdr")
+    )
+    install("pse-fake-loss", loss)
+    backbone = (
+        good("mine")
+        .replace("pse_conditioners", "pse_backbones")
+        .replace("conditioners.film:Film", "backbones.gru:Gru")
+    )
+    install("pse-fake-backbone", backbone)
+    options = {"expert": "mine", "expert_options": {"hidden": 8}, "experts": 2}
+    config = {"backbone": "specialist-ensemble", "backbone_options": options, "conditioner": None}
+    assert plugins(build_enhancer(config), {"loss": "mine"}) == [
+        "pse-fake-backbone==0.1",
+        "pse-fake-loss==0.1",
+        OWN,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import host
-from ..errors import ConfigError, PseError
+from ..errors import ComponentError, ConfigError, PseError
 from ..signatures import type_name
 from .plain_yaml import one_line, tagged
 from .schedule import Schedule
@@ -121,7 +123,8 @@ def check_built(settings: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{key} is a function by its name, such as !name:torch.optim.Adam, not {settings[key]!r}"
             )
-    host.build("loss", settings.get("loss", "si-sdr"), **(settings.get("loss_options") or {}))
+    with options_found(settings):
+        host.build("loss", settings.get("loss", "si-sdr"), **(settings.get("loss_options") or {}))
     _attempt("schedule", lambda: Schedule(**(settings.get("schedule") or {})))
     _attempt(
         f"opt_class{_given(settings['opt_class'])}",
@@ -130,6 +133,26 @@ def check_built(settings: Mapping[str, Any]) -> None:
     if "data" in settings:
         _check_data(settings["data"])
     _check_folder(Path(settings["output_folder"]))
+
+
+@contextlib.contextmanager
+def options_found(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Say where the recipe has an option that a component does not take: it may be left of another component.
+
+    Raises
+    ------
+    ComponentError
+        With that at its end.
+    """
+    try:
+        yield
+    except ComponentError as error:
+        found = re.match(r"(\w+) .*: no option '(\w+)'", str(error))
+        key = f"{found[1]}_options" if found else ""
+        if found and found[2] in (settings.get(key) or {}):
+            where = f"the recipe has it in {key}: change them, or clear them with {key}: {{}}"
+            raise ComponentError(f"{error}; {where}") from error
+        raise
 
 
 def _attempt(what: str, build: Callable[[], Any]) -> None:

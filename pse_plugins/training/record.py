@@ -7,17 +7,20 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import speechbrain as sb
 import torch
+import yaml
 
 from .. import requirements
+from ..assembly import PARTS
 from ..bundle import save
 from ..enhancer import Enhancer
 from ..errors import ConfigError
+from .plain_yaml import tagged
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +61,26 @@ def write_record(
         "settings": plain,
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
-    (output / "plugins.txt").write_text("\n".join(requirements.in_use()) + "\n", "utf-8")
+    (output / "plugins.txt").write_text("\n".join(plugins(enhancer, settings)) + "\n", "utf-8")
+
+
+def plugins(enhancer: Enhancer, settings: Mapping[str, Any]) -> list[str]:
+    """List the packages that a run's components come from, ``"pse-moe==0.1"``, this one among them.
+
+    Parameters
+    ----------
+    enhancer : Enhancer
+        What is trained.
+    settings : mapping
+        What the recipe built; its loss counts.
+    """
+    config = enhancer.config
+    named = {kind: config[kind] for kind in ("speaker_encoder", "conditioner", "backbone")}
+    if enhancer.speaker_encoder is None:
+        del named["speaker_encoder"]
+    inner = [(kind, config["backbone_options"].get(part)) for part, (kind, _) in PARTS.items()]
+    pairs = [*named.items(), ("loss", settings.get("loss", "si-sdr")), *inner]
+    return requirements.of_components((kind, name) for kind, name in pairs if name is not None)
 
 
 def check_same_model(enhancer: Enhancer, output: Path) -> None:
@@ -90,6 +112,64 @@ def check_same_model(enhancer: Enhancer, output: Path) -> None:
             f"{output} holds the checkpoints of another model ({'; '.join(differing)}); give another "
             "--output_folder, or remove that folder to start anew"
         )
+
+
+_HOW = {
+    *("number_of_epochs", "max_minutes", "optimizer_step_limit", "evaluate", "valid_batch_size", "cue_cache"),
+    *("num_workers", "threads", "noprogressbar", "ckpt_interval_minutes", "ckpt_interval_steps", "max_bytes"),
+    *("precision", "eval_precision", "find_unused_parameters", "licence", "requires_plugins"),
+    *("data_folder", "noise_folder", "save_folder", "output_folder"),
+}
+"""What may change between two runs of one training; so may the options of data whose names begin with test."""
+
+
+def check_same_settings(recipe: str, output: Path) -> None:
+    """Refuse to go on with a training by other settings, before anything in its folder is overwritten.
+
+    Parameters
+    ----------
+    recipe : str
+        Resolved, as it would be recorded.
+    output : Path
+        The run's folder.
+
+    Raises
+    ------
+    ConfigError
+        That names the settings that differ.
+    """
+    record = output / "recipe.yaml"
+    if not record.is_file() or not any((output / "save").glob("CKPT*")):
+        return
+    try:
+        before, now = dict(_leaves(tagged(record.read_text("utf-8")))), dict(_leaves(tagged(recipe)))
+    except (OSError, ValueError, yaml.YAMLError):
+        return
+    differing = [
+        f"{key}: {_shown(before.get(key))}, now {_shown(now.get(key))}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{output} holds a training by other settings ({'; '.join(differing)}); give another "
+            "--output_folder, or remove that folder to start anew"
+        )
+
+
+def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Give the settings that decide a training, ``("opt_class.lr", 0.001)``; what is empty is left out."""
+    for key, value in settings.items():
+        if key in _HOW or key.startswith("__") or (above and key.startswith("test_")):
+            continue
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        elif value not in (None, []):
+            yield f"{above}{key}".removesuffix(".!"), value
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value).removeprefix("name:")
 
 
 def save_bundle(

@@ -17,11 +17,12 @@ from ..contracts import Conditioner
 from ..data import RecipeData
 from ..data.manifest import digest
 from ..enhancer import Enhancer
+from . import checks
 from .brain import PSEBrain
 from .cues import CueBank
 from .fitting import Job, fit
 from .reading import read_recipe
-from .record import check_same_model, save_bundle, write_record
+from .record import check_same_model, check_same_settings, save_bundle, write_record
 from .schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -79,11 +80,13 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     if settings.get("threads"):
         torch.set_num_threads(int(settings["threads"]))
     torch.manual_seed(int(settings["seed"]))
-    enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
+    with checks.options_found(settings):
+        enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
     parts = [str(settings.get(kind)) for kind in ("speaker_encoder", "conditioner", "backbone")]
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
     logger.info("training %s: %.2f M parameters to train", " + ".join(parts), trained / 1e6)
     check_same_model(enhancer, output)
+    check_same_settings(recipe, output)
     ddp_barrier()
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)

@@ -11,12 +11,13 @@ import pytest
 import torch
 import yaml
 
+from pse_plugins.assembly import build_enhancer
 from pse_plugins.data import MixtureDataset
-from pse_plugins.errors import ConfigError, PseError
+from pse_plugins.errors import ComponentError, ConfigError, PseError
 from pse_plugins.frontend import Frontend
 from pse_plugins.host import check_options, get_host, load
 from pse_plugins.resources import find_recipe, recipe_names, share
-from pse_plugins.training.checks import check_built, check_device, check_plain
+from pse_plugins.training.checks import check_built, check_device, check_plain, options_found
 from pse_plugins.training.command_line import Typed, read, split
 from pse_plugins.training.config import load_recipe, plain_recipe, resolve_recipe
 from pse_plugins.training.fitting import Job
@@ -298,6 +299,15 @@ def test_what_is_used_late_is_checked_early_and_nothing_is_made(wrong, said, tmp
     with pytest.raises(PseError, match=said):
         check_built({**right, **wrong})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_left_of_another_component_is_found_in_the_recipe():
+    settings = {"speaker_encoder": "ecapa", "speaker_encoder_options": {"partials": True}}
+    said = "no option 'partials'.*; the recipe has it in speaker_encoder_options: change them, or clear them with"
+    with pytest.raises(ComponentError, match=said), options_found(settings):
+        build_enhancer(settings)
+    with pytest.raises(ComponentError, match="in loss_options"):
+        check_built({"loss": "si-sdr", "loss_options": {"limit": 3}})
 
 
 def test_null_can_be_written_as_python_writes_it(recipe):

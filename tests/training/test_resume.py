@@ -16,7 +16,9 @@ import soundfile
 from safetensors.torch import load_file
 
 from pse_plugins.bundle import describe
+from pse_plugins.errors import ConfigError
 from pse_plugins.training.config import load_recipe
+from pse_plugins.training.record import check_same_settings
 from pse_plugins.training.run import USED
 
 RECIPE = """
@@ -144,8 +146,12 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     assert a.keys() == b.keys()
     assert all((a[k] == b[k]).all() for k in a)
     assert (a["frontend.deviation"] != 1).all(), "the recipe's `standardise` measured nothing"
+    other = start(project, broken, "--lr", "0.02")
+    assert "(opt_class.lr: 0.01, now 0.02); give another --output_folder" in other.communicate(timeout=60)[0]
+    assert other.returncode == 2
     again = load_recipe(broken / "recipe.yaml", {}, USED)
     assert again["speaker_encoder_options"]["weights"] == str(project / "d.pt"), "it must be whole in itself"
+    assert again["opt_class"].keywords["lr"] == 0.01, "a refused run must overwrite nothing"
     record = json.loads((broken / "run.json").read_text())
     assert record["seed"] == 7
     assert re.fullmatch("[0-9a-f]{16}", describe(broken / "bundle")["record"]["training_hash"])
@@ -211,7 +217,6 @@ def test_a_checkpoint_of_another_model_is_refused(project, tmp_path):
 
 
 def test_a_folder_of_another_model_is_refused_by_what_differs_and_left_alone(tmp_path):
-    from pse_plugins.errors import ConfigError
     from pse_plugins.testing import small_enhancer
     from pse_plugins.training.record import check_same_model
 
@@ -224,6 +229,60 @@ def test_a_folder_of_another_model_is_refused_by_what_differs_and_left_alone(tmp
     with pytest.raises(ConfigError, match=r"\(conditioner: film, now concat\); give another --output_folder"):
         check_same_model(small_enhancer(conditioner="concat"), tmp_path)
     assert (tmp_path / "run.json").read_text() == text
+
+
+def train_on(folder, before, now):
+    """Make a folder as a training leaves it, and ask to go on with it."""
+    (folder / "save" / "CKPT+a").mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").write_text(before)
+    check_same_settings(now, folder)
+
+
+BEFORE = """
+seed: 1
+__lr: 0.1
+opt_class: !name:torch.optim.Adam
+    lr: 0.1
+data: !name:pse_plugins.data.folder_sets
+    data_folder: a
+    save_folder: out/data
+    speeds: [1.0]
+    test_size: 3
+    law: {snr: [0, 5]}
+standardise: 4
+number_of_epochs: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    lr: 0.1", "    lr: 0.2", "(opt_class.lr: 0.1, now 0.2)"),
+        ("optim.Adam", "optim.SGD", "(opt_class: torch.optim.Adam, now torch.optim.SGD)"),
+        ("[1.0]", "[1.0, 1.1]", "(data.speeds: [1.0], now [1.0, 1.1])"),
+        ("snr: [0, 5]", "segment: 2", "(data.law.snr: [0, 5], now null; data.law.segment: null, now 2)"),
+        ("standardise: 4", "standardise: 5\nloss: snr", "(standardise: 4, now 5; loss: null, now snr)"),
+    ],
+)
+def test_a_training_by_other_settings_is_refused_by_what_differs(tmp_path, old, new, said):
+    assert BEFORE.count(old) == 1
+    with pytest.raises(ConfigError, match=re.escape(said) + "; give another --output_folder, or remove"):
+        train_on(tmp_path, BEFORE, BEFORE.replace(old, new))
+    assert (tmp_path / "recipe.yaml").read_text() == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("__lr: 0.1", "__rate: 0.1"),
+        ("number_of_epochs: 2", "number_of_epochs: 3\nmax_minutes: 1\nthreads: 2\nconditioner_options: {}"),
+        ("data_folder: a\n    save_folder: out/data", "data_folder: b\n    save_folder: elsewhere/data"),
+        ("test_size: 3", "test_size: 4"),
+    ],
+)
+def test_a_training_goes_on_though_it_is_done_in_another_way(tmp_path, old, new):
+    assert BEFORE.count(old) == 1
+    train_on(tmp_path, BEFORE, BEFORE.replace(old, new))
 
 
 @pytest.mark.slow
