@@ -79,7 +79,8 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
     build = partial(host.construct, "backbone", backbone, backbone_factory)
     if full["conditioner"] is None:
         return Enhancer(frontend, build(**backbone_options), None, full)
-    make, site, encoder = _conditioning(full, frontend)
+    own = backbone_options["make_encoder"] if getattr(backbone_factory, "cues_itself", False) else None
+    make, site, encoder = _conditioning(full, frontend, own)
     if site == "features":
         inner = build(**backbone_options)
         return Enhancer(frontend, ConditionedFeatures(make(dim=frontend.n_bins), inner), encoder, full)
@@ -110,10 +111,13 @@ def _maker(kind: str, build: Callable[..., Any], options: dict[str, Any]) -> Cal
 
 
 def _conditioning(
-    config: dict[str, Any], frontend: Frontend
-) -> tuple[partial[Conditioner], str, SpeakerEncoder]:
-    """Give what builds conditioners, their site, and the encoder; all options are checked before it is built."""
-    if config["speaker_encoder"] is None:
+    config: dict[str, Any], frontend: Frontend, own: Callable[[], SpeakerEncoder] | None
+) -> tuple[partial[Conditioner], str, SpeakerEncoder | None]:
+    """Give what builds conditioners, their site, and the encoder of enrolment, which a backbone of its own has not.
+
+    All options are checked before the encoder is built.
+    """
+    if config["speaker_encoder"] is None and own is None:
         raise ConfigError(
             f"conditioner {config['conditioner']!r} needs a speaker_encoder; name one, or conditioner: null"
         )
@@ -126,11 +130,10 @@ def _conditioning(
             f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
         )
     site = _site(factory, component.name, config["backbone_options"])
-    encoder_factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
-    encoder_options = _encoder_options(encoder_factory, config["speaker_encoder_options"], frontend)
-    encoder = host.build("speaker_encoder", config["speaker_encoder"], **encoder_options)
+    encoder = _encoder(config, frontend) if own is None else own()
     build = partial(host.construct, "conditioner", component, factory)
-    return partial(build, cue_dim=encoder.view_dim(view), **options), site, encoder
+    make = partial(build, cue_dim=encoder.view_dim(view), **options)
+    return make, site, encoder if own is None else None
 
 
 def _site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str, Any]) -> str:
@@ -141,6 +144,14 @@ def _site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str,
     if given is not None and given != site:
         _log.info("%s stands at %r by backbone_options, not at %r as it prefers", name, given, site)
     return str(site)
+
+
+def _encoder(config: dict[str, Any], frontend: Frontend) -> SpeakerEncoder:
+    """Build the encoder of enrolment."""
+    factory, _ = host.load("speaker_encoder", config["speaker_encoder"])
+    options = _encoder_options(factory, config["speaker_encoder_options"], frontend)
+    encoder: SpeakerEncoder = host.build("speaker_encoder", config["speaker_encoder"], **options)
+    return encoder
 
 
 def _encoder_options(

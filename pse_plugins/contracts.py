@@ -200,12 +200,15 @@ class Backbone(nn.Module):
         False for a backbone without conditioners.
     can_stream : bool
         Whether `step` may be used.
+    cues_itself : bool
+        Its conditioners read what its own encoder (``make_encoder``) hears in the mixture: no enrolment.
     """
 
     output: str = "mask"
     lookahead_frames: int = 0
     needs_cue: bool = True
     can_stream: bool = True
+    cues_itself: bool = False
 
     def prepare(self, cue: SpeakerCue | None) -> Prepared:
         """Prepare the cue for every conditioner inside, keyed by the module's name."""

@@ -18,6 +18,7 @@ TINY = {
         "feed_forward": 8,
         "look_back": 2,
     },
+    "self-conditioned": {"first": 4, "every": 3},
     "specialist-ensemble": {"experts": 3, "first": 4, "every": 3, "warm_up": 2, "fade": 2, "hysteresis": 0.0},
     "d-vector": {"weights": None, "hidden": 8},
     "gru-siamese": {"hidden": 8},
@@ -29,6 +30,9 @@ EXPECTED = {
         "no-state-on-self": "SpeechBrain's Fbank notes its number type at the first call",
     }
 }
+
+
+ONE_TOKEN = {"every-parameter-learns": "its cue is one token: attention has nothing to choose from"}
 
 
 def names(kind):
@@ -51,7 +55,10 @@ def test_conditioner(name):
 @pytest.mark.parametrize("conditioner", names("conditioner"))
 @pytest.mark.parametrize("name", names("backbone"))
 def test_backbone_with_conditioner(name, conditioner):
-    results = check("backbone", name, conditioner=conditioner, **TINY.get(name, {}))
+    expected = ONE_TOKEN if (name, conditioner) == ("self-conditioned", "cross-attention") else None
+    results = check(
+        "backbone", name, conditioner=conditioner, expected_failures=expected, **TINY.get(name, {})
+    )
     assert results["streaming-equals-offline"].outcome == "passed"
     assert results["causal"].outcome == "passed"
 
@@ -87,7 +94,8 @@ def test_metric(name):
 @pytest.mark.parametrize("name", names("backbone"))
 def test_backbone_at_true_size(name, conditioner):
     """The sizes people train, over three receptive fields of the true look-back."""
-    check("backbone", name, conditioner=conditioner, n_bins=257)
+    expected = ONE_TOKEN if (name, conditioner) == ("self-conditioned", "cross-attention") else None
+    check("backbone", name, conditioner=conditioner, expected_failures=expected, n_bins=257)
 
 
 @pytest.mark.slow

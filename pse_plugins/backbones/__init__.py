@@ -14,6 +14,11 @@ def pse_backbones() -> Iterable[Component]:
     """Offer the built-in backbones."""
     yield Component("gru", f"{_HERE}.gru:Gru", "recurrent layers with a mask head; the cheapest to stream")
     yield Component(
+        "self-conditioned",
+        f"{_HERE}.self_conditioned:SelfConditioned",
+        "conditioners steered by the noisy signal itself; no enrolment",
+    )
+    yield Component(
         "specialist-ensemble",
         f"{_HERE}.specialist_ensemble:SpecialistEnsemble",
         "K specialists, one chosen by the noisy signal itself; no enrolment",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+
+from .verdict import demand
 
 
 class ArrayRig:
@@ -42,7 +45,9 @@ class MetricRig(ArrayRig):
         """Score a target with noise of a level relative to it; the mixture's noise is as loud as the target."""
         target = speech_like(rate, pitch)
         hiss = np.random.default_rng(0).standard_normal(target.size).astype(np.float32) * target.std()
-        return self.build()(target + noise * hiss, target, target + hiss, rate)
+        score = self.build()(target + noise * hiss, target, target + hiss, rate)
+        demand(isinstance(score, Real), f"a {type(score).__name__} comes out, not a float")
+        return score
 
 
 def speech_like(rate: int, pitch: float = 120.0, seconds: float = 2.0) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 from .. import host
 from ..errors import ConfigError
 from .kit import Check, Result, check_expected, checks, judge
+from .returns import watch
 from .rigs import CUE_DIM
 
 Conditioner = str | Callable[..., Any] | None
@@ -118,4 +119,4 @@ def _inside(kind: str, conditioner: Conditioner, options: Mapping[str, Any]) -> 
         raise ConfigError(
             "a conditioner of the features stands before a backbone, not inside; see integration"
         )
-    return {"make_conditioner": lambda dim: factory(dim=dim, cue_dim=CUE_DIM, **options)}
+    return {"make_conditioner": lambda dim: watch(factory(dim=dim, cue_dim=CUE_DIM, **options))}

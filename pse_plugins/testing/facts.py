@@ -70,7 +70,7 @@ def _conditioner(factory: Callable[..., Any], options: dict[str, Any]) -> dict[s
 
 def _backbone(factory: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     given = {"n_bins": BINS, **options}
-    given = {**inner_parts(factory, given["n_bins"]), **given}
+    given = {**inner_parts(factory, given["n_bins"], CUE), **given}
     module: Backbone = factory(**given).eval()
     features = torch.rand(1, FRAMES, int(given["n_bins"]))
     cue = _cue(CUE) if module.needs_cue else None

@@ -15,6 +15,7 @@ from ..assembly import build_enhancer
 from ..enhancer import Enhancer
 from .array_rigs import speech_like
 from .kit import Result, check_expected, described, judge
+from .returns import tensor_of, watch
 from .verdict import demand
 
 SMALL: dict[str, Any] = {
@@ -118,7 +119,7 @@ def small_enhancer(**config: Any) -> Enhancer:
 def trains(config: dict[str, Any]) -> None:
     """One small step of training along the gradient, which is finite, lowers the loss."""
     loss = host.build("loss", config.pop("loss", "si-sdr"), **config.pop("loss_options", {}))
-    enhancer = small_enhancer(**config).train()
+    enhancer = _watched_enhancer(config).train()
     target, noise = (0.1 * torch.randn(2, 8000, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
     enrolment, lengths = (_clips(2), torch.full((2, 2), 16000)) if enhancer.needs_cue else (None, None)
 
@@ -126,7 +127,8 @@ def trains(config: dict[str, Any]) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the same dropout each time
             found = enhancer(target + noise, enrolment=enrolment, enrolment_lengths=lengths)
-        return loss(found.estimate, target, torch.full((2,), 8000)).mean() + sum(found.losses.values())
+        value = tensor_of(loss(found.estimate, target, torch.full((2,), 8000)), "[B]", "the loss")
+        return value.mean() + sum(found.losses.values())
 
     before = measure()
     before.backward()
@@ -147,7 +149,7 @@ def trains(config: dict[str, Any]) -> None:
 
 def streams(config: dict[str, Any]) -> str | None:
     """Blocks of any size give the samples of the offline forward, within 1e-4."""
-    enhancer = small_enhancer(**config)
+    enhancer = _watched_enhancer(config)
     if not enhancer.backbone.can_stream:
         return "the backbone declares that it cannot stream"
     profile = enhancer.enrol(list(_clips(1)[0].numpy()), 16000) if enhancer.needs_cue else None
@@ -167,7 +169,7 @@ def streams(config: dict[str, Any]) -> str | None:
 
 def is_saved(config: dict[str, Any]) -> None:
     """A bundle of the enhancer, loaded by names, gives the same samples."""
-    enhancer, signal = small_enhancer(**config), torch.from_numpy(speech_like(16000, seconds=0.5))[None]
+    enhancer, signal = _watched_enhancer(config), torch.from_numpy(speech_like(16000, seconds=0.5))[None]
     lengths = torch.full((1, 2), 16000)
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)  # what is not in the bundle is drawn anew
@@ -193,6 +195,14 @@ _CHECKS = {
 
 def _examine(check: str, kind: str, name: str, config: dict[str, Any]) -> str | None:
     return described(lambda: _STEPS[check]({kind: name, **config}))
+
+
+def _watched_enhancer(config: dict[str, Any]) -> Enhancer:
+    """Build a small enhancer in which what each component returns is watched."""
+    enhancer = small_enhancer(**config)
+    for module in (*enhancer.modules(), enhancer.speaker_encoder):
+        watch(module)
+    return enhancer
 
 
 def _clips(batch: int) -> torch.Tensor:

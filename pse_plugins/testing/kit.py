@@ -172,7 +172,7 @@ def checks(kind: str) -> list[Check]:
     Examples
     --------
     >>> [check.name for check in checks("loss")][:2]
-    ['loss-shape', 'padding-costs-nothing']
+    ['loss-shape', 'deterministic']
     """
     if kind not in CHECKS:
         raise ConfigError(f"no checks for kind {kind!r}{nearest(kind, CHECKS)}; kinds: {', '.join(CHECKS)}")

@@ -142,13 +142,15 @@ class ReferenceFeatureEncoder(SpeakerEncoder):
     ----------
     n_bins : int
         Frequency bins ``F``.
+    width : int
+        Of the embedding, ``E``.
     """
 
     input = "features"
-    cue_dim = vector_dim = 5
 
-    def __init__(self, n_bins: int = 9) -> None:
+    def __init__(self, n_bins: int = 9, width: int = 5) -> None:
         super().__init__()
+        self.cue_dim = self.vector_dim = width
         self.embed = nn.Linear(n_bins, self.vector_dim)
 
     def forward(self, features: Tensor, lengths: Tensor) -> SpeakerCue:

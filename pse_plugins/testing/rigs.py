@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..contracts import Backbone, Conditioner, Prepared, SpeakerCue, SpeakerEncoder
 from .array_rigs import MetricRig, RecogniserRig
 from .references import ReferenceBackbone, ReferenceConditioner, ReferenceFeatureEncoder
+from .returns import tensor_of, watch
 from .verdict import Tensors
 
 CUE_DIM = 6
@@ -37,9 +38,12 @@ class Rig(ABC):
     ----------
     required : tuple of str
         The options that every factory of the kind must take.
+    keeps : str
+        Where what a run has to remember belongs, if not on the component.
     """
 
     required: ClassVar[tuple[str, ...]] = ()
+    keeps: ClassVar[str] = "nothing may be kept there"
 
     def __init__(self, factory: Callable[..., Any], options: dict[str, Any]) -> None:
         self.factory = factory
@@ -50,7 +54,10 @@ class Rig(ABC):
         return {}
 
     def build(self, seed: int = 0, moved: bool = True) -> Any:
-        """Build in evaluation mode at a random point: what starts constant (a zero gate, say) is moved."""
+        """Build in evaluation mode at a random point: what starts constant (a zero gate, say) is moved.
+
+        What its methods return is watched from then on.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             built = self.factory(**self.options)
@@ -58,7 +65,7 @@ class Rig(ABC):
                 built.eval()
                 if moved:
                     _move_constants(built)
-        return built
+        return watch(built)
 
     @abstractmethod
     def inputs(self, batch: int = 4, seed: int = 0) -> Tensors:
@@ -73,6 +80,7 @@ class ConditionerRig(Rig):
     """Features ``x [B, T, C]`` and a cue in, ``y [B, T, C]`` out."""
 
     required = ("dim", "cue_dim")
+    keeps = "prepare gives forward all it needs in Prepared(...)"
     signal = "x"
 
     def defaults(self) -> dict[str, Any]:
@@ -99,6 +107,7 @@ class BackboneRig(ConditionerRig):
     """Features ``[B, T, F]`` and a cue in, ``mask [B, T, F]`` out."""
 
     required = ("n_bins", "make_conditioner")
+    keeps = "pass state in and out instead"
     signal = "features"
 
     def defaults(self) -> dict[str, Any]:
@@ -164,7 +173,8 @@ class LossRig(Rig):
 
     def run(self, module: Callable[..., Tensor], inputs: Tensors) -> Tensors:
         """Compare; what lies beyond the lengths is not looked at."""
-        return {"loss": module(inputs["estimate"], inputs["target"], inputs["lengths"])}
+        loss = module(inputs["estimate"], inputs["target"], inputs["lengths"])
+        return {"loss": tensor_of(loss, "[B]")}
 
 
 RIGS: dict[str, Callable[..., Any]] = {
@@ -178,11 +188,11 @@ RIGS: dict[str, Callable[..., Any]] = {
 """Kind of component -> the rig that it is examined on."""
 
 
-def inner_parts(factory: Callable[..., Any], n_bins: int) -> dict[str, Any]:
+def inner_parts(factory: Callable[..., Any], n_bins: int, width: int = CUE_DIM) -> dict[str, Any]:
     """Give plain parts to a backbone that is built of others: those of `pse_plugins.assembly.PARTS`."""
     parts = {
         "make_expert": lambda make_conditioner: ReferenceBackbone(n_bins, make_conditioner),
-        "make_encoder": lambda: ReferenceFeatureEncoder(n_bins),
+        "make_encoder": lambda: ReferenceFeatureEncoder(n_bins, width),
     }
     known = inspect.signature(factory).parameters
     return {name: make for name, make in parts.items() if name in known}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...contracts import Backbone
 from ...errors import PseError
+from ..returns import watch
 from ..rigs import BackboneRig
 from ..verdict import demand
 
@@ -40,7 +41,7 @@ def shape_and_dtype(rig: BackboneRig) -> str | None:
 def works_without_cue(rig: BackboneRig) -> str | None:
     """Built without conditioners it declares that it needs no cue and works without; or it refuses in a line."""
     try:
-        module = rig.factory(**{**rig.options, "make_conditioner": None}).eval()
+        module = watch(rig.factory(**{**rig.options, "make_conditioner": None}).eval())
     except PseError as error:
         return f"it needs conditioners: {error}"
     demand(not module.needs_cue, "built without conditioners it still declares that it needs a cue")

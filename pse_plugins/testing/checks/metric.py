@@ -46,7 +46,10 @@ def arrays_untouched(rig: MetricRig) -> None:
 def repeatable(rig: MetricRig) -> None:
     """The same signals get the same score, within a millionth."""
     difference = abs(rig.score(noise=0.3) - rig.score(noise=0.3))
-    demand(difference <= 1e-6, f"two runs on the same signals give scores {difference:.3g} apart")
+    demand(
+        difference <= 1e-6,
+        f"two runs on the same signals give scores {difference:.3g} apart; other comparisons may fail because of it",
+    )
 
 
 def silence_is_not_scored(rig: MetricRig) -> None:

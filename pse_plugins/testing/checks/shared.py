@@ -13,6 +13,8 @@ from ...errors import PseError
 from ..rigs import Rig
 from ..verdict import Tensors, Violation, demand, demand_finite, demand_same, distance
 
+RANDOM = "in evaluation mode: is dropout, or another random draw, left on? Other comparisons may fail because of it"
+
 
 def options_checked(rig: Rig) -> None:
     """The factory names all its options, gives each a default, and refuses one it does not know."""
@@ -43,7 +45,7 @@ def deterministic(rig: Rig) -> None:
     """In evaluation mode the same input gives the same output, bit by bit."""
     module, inputs = rig.build(), rig.inputs()
     first = rig.run(module, inputs)
-    demand_same(rig.run(module, inputs), first, "from one run to the next", tolerance=0.0)
+    demand_same(rig.run(module, inputs), first, f"from one run to the next {RANDOM}", tolerance=0.0)
 
 
 def batch_independent(rig: Rig) -> None:
@@ -83,9 +85,11 @@ def every_parameter_learns(rig: Rig) -> str | None:
         return "it has no trainable parameters"
     for seed in range(3):
         _backward(rig, module, rig.inputs(seed=seed))
+    without = [name for name, parameter in trainable.items() if parameter.grad is None]
+    said = f"{', '.join(without)} get{'s' if len(without) == 1 else ''} no gradient"
+    demand(not without, f"{said}: not used, or cut off by detach()")
     for name, parameter in trainable.items():
-        demand(parameter.grad is not None, f"parameter {name} gets no gradient: it is not used")
-        demand(parameter.grad.abs().max() > 0, f"parameter {name} gets a gradient that is zero everywhere")  # type: ignore[union-attr]
+        demand(parameter.grad.abs().max() > 0, f"{name} gets a gradient that is zero everywhere")  # type: ignore[union-attr]
     return None
 
 
@@ -126,7 +130,7 @@ def no_state_on_self(rig: Rig) -> None:
     after = _attributes(module)
     for name in sorted(set(before) | set(after)):
         same = name in before and name in after and _equal(before[name], after[name])
-        demand(same, f"attribute {name} is left behind by a run; pass state in and out instead")
+        demand(same, f"self.{name} is left behind by a run; {rig.keeps}")
 
 
 def _demand_finite(rig: Rig, module: nn.Module, inputs: Tensors, when: str) -> None:
@@ -157,10 +161,12 @@ def _backward(rig: Rig, module: nn.Module, inputs: Tensors) -> Tensors:
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
     """Copy what is kept on a module and all inside it."""
-    kept: dict[str, Any] = {name: value.clone() for name, value in module.state_dict().items()}
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    kept: dict[str, Any] = {name: _copy(value) for name, value in tensors.items()}
     for prefix, inner in module.named_modules():
         for name, value in vars(inner).items():
-            kept[f"{prefix}.{name}".lstrip(".")] = _copy(value)
+            if name not in ("_parameters", "_buffers", "_modules"):
+                kept[f"{prefix}.{name}".lstrip(".")] = _copy(value)
     return kept
 
 
