@@ -153,13 +153,14 @@ def _facts(
 ) -> dict[str, Any]:
     """Measure what it costs; what cannot run has been told by the checks."""
     from .. import host
+    from ..blame import describe
     from ..testing import facts
 
     inside = host.load("conditioner", conditioner)[0] if conditioner else None
     try:
         return facts(kind, factory, conditioner=inside, **options)
     except Exception as error:
-        return {"not measured": f"{type(error).__name__}: {error}"}
+        return {"not measured": describe(error)}
 
 
 def _plain(

@@ -35,7 +35,7 @@ def watch(component: Any) -> Any:
     return component
 
 
-def tensor_of(value: Any, shape: str, who: str = "it") -> Tensor:
+def tensor_of(value: Any, shape: str, who: str) -> Tensor:
     """Give a value back that is a tensor.
 
     Parameters
@@ -89,7 +89,8 @@ def _stepped(what: str) -> Refuse:
     def refuse(name: str, value: Any) -> None:
         pair = isinstance(value, tuple) and len(value) == 2
         demand(pair, f"{name} must return ({what}, state), got {_said(value)}")
-        tensor_of(value[0], what, f"{name}, before the state,")
+        first = isinstance(value[0], Tensor)
+        demand(first, f"{name} must return ({what}, state), got {_said(value[0])} first")
         _named(f"{name}: the state", value[1])
 
     return refuse

@@ -174,7 +174,7 @@ class LossRig(Rig):
     def run(self, module: Callable[..., Tensor], inputs: Tensors) -> Tensors:
         """Compare; what lies beyond the lengths is not looked at."""
         loss = module(inputs["estimate"], inputs["target"], inputs["lengths"])
-        return {"loss": tensor_of(loss, "[B]")}
+        return {"loss": tensor_of(loss, "[B]", "the loss")}
 
 
 RIGS: dict[str, Callable[..., Any]] = {
