@@ -13,6 +13,9 @@ from typing import Any
 import torch
 
 from .. import host
+from ..data.dataset import MixtureDataset
+from ..data.dataset import make as make_record
+from ..data.law import MixingLaw
 from ..errors import ComponentError, ConfigError, PseError
 from ..signatures import type_name
 from .plain_yaml import one_line, tagged
@@ -161,7 +164,9 @@ def _attempt(what: str, build: Callable[[], Any]) -> None:
     except PseError:
         raise
     except Exception as error:
-        raise ConfigError(f"{what} cannot be built ({one_line(error)}); check its numbers") from error
+        raise ConfigError(
+            f"{what} cannot be built ({one_line(error)}); check its numbers, written as 0.001"
+        ) from error
 
 
 def _given(make: Any) -> str:
@@ -181,10 +186,14 @@ def _check_data(make: Callable[..., Any]) -> None:
         kind = type_name(parameters[key].annotation)
         if parameters[key].annotation is not inspect.Parameter.empty and not _takes_null(kind):
             raise ConfigError(f"data: {key} must not be null; it is {kind}")
+    if function.__module__.startswith(MixingLaw.__module__.rpartition(".")[0]):
+        law = {**(given.get("law") or {}), **(given.get("test_law") or {})}
+        own = inspect.signature(MixtureDataset).parameters
+        make_record(MixingLaw, {key: value for key, value in law.items() if key not in own})
 
 
 def _takes_null(annotation: str) -> bool:
-    return any(word in annotation for word in ("None", "Optional", "Any", "object"))
+    return annotation in ("Any", "object") or "None" in annotation or "Optional" in annotation
 
 
 def _check_folder(output: Path) -> None:

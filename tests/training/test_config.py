@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from pse_plugins.assembly import build_enhancer
-from pse_plugins.data import MixtureDataset
+from pse_plugins.data import MixtureDataset, folder_sets
 from pse_plugins.errors import ComponentError, ConfigError, PseError
 from pse_plugins.frontend import Frontend
 from pse_plugins.host import check_options, get_host, load
@@ -269,6 +269,10 @@ def test_values_are_checked_before_anything_is_built(wrong, said):
         check_plain("r.yaml", text, NEEDED)
 
 
+FOLDERS = {"data_folder": "a", "noise_folder": "b", "save_folder": "c"}
+LAW = {"snr": [0, 5], "enrolment_augmentation": {}}
+
+
 def sets(*, data_folder: str, speeds: "Sequence[float]" = (1.0,), cap: "int | None" = None, anything=None):
     pass
 
@@ -290,12 +294,19 @@ def sets(*, data_folder: str, speeds: "Sequence[float]" = (1.0,), cap: "int | No
             {"data": partial(sets, data_folder="", speeds=None)},
             r"data: speeds must not be null; it is Sequence\[",
         ),
+        ({"data": partial(folder_sets, **FOLDERS, law=None)}, "data: law must not be null"),
+        ({"data": partial(folder_sets, **FOLDERS, law={"snr": 3})}, r"snr 3 must be \[from, to\]"),
+        ({"data": partial(folder_sets, **FOLDERS, test_law={"snrr": 3})}, "did you mean 'snr'"),
         ({"output_folder": "/proc/none"}, "output_folder /proc/none cannot be made"),
     ],
 )
 def test_what_is_used_late_is_checked_early_and_nothing_is_made(wrong, said, tmp_path):
     right = {"output_folder": str(tmp_path / "x" / "y"), "opt_class": torch.optim.Adam}
-    check_built({**right, "data": partial(sets, data_folder="", cap=None, anything=None)})
+    for data in (
+        partial(sets, data_folder="", cap=None, anything=None),
+        partial(folder_sets, **FOLDERS, law=LAW, test_law=None),
+    ):
+        check_built({**right, "data": data})
     with pytest.raises(PseError, match=said):
         check_built({**right, **wrong})
     assert list(tmp_path.iterdir()) == []
