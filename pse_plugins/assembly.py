@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -85,6 +85,25 @@ def build_enhancer(config: Mapping[str, Any]) -> Enhancer:
         inner = build(**backbone_options)
         return Enhancer(frontend, ConditionedFeatures(make(dim=frontend.n_bins), inner), encoder, full)
     return Enhancer(frontend, build(**{**backbone_options, "make_conditioner": make}), encoder, full)
+
+
+def named_components(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Find every place of a full configuration that names a component, those inside of a backbone too.
+
+    Yields
+    ------
+    tuple of (str, dict, str)
+        The kind, and the mapping and key that hold the name.
+    """
+    for kind in ("speaker_encoder", "conditioner", "backbone"):
+        if config.get(kind) is not None:
+            yield kind, config, kind
+    options = config.get("backbone_options") or {}
+    if set(PARTS) & set(options):
+        known = inspect.signature(host.load("backbone", config["backbone"])[0]).parameters
+        for part, (kind, _) in PARTS.items():
+            if part in options and f"make_{part}" in known:
+                yield kind, options, part
 
 
 def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend) -> dict[str, Any]:

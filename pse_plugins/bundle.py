@@ -22,12 +22,11 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from . import host, requirements
-from .api import API_VERSION, Component
+from . import bundle_components, host
+from .api import API_VERSION
 from .assembly import build_enhancer
 from .enhancer import Enhancer
-from .errors import BundleError, ComponentError
-from .plugin_sources import OWN, installed_version, pip_install
+from .errors import BundleError
 from .resources import share
 
 FORMAT = 1
@@ -36,7 +35,6 @@ FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _ENCODER = "speaker_encoder."
-_KINDS = ("speaker_encoder", "conditioner", "backbone")
 _log = logging.getLogger(__name__)
 
 
@@ -111,9 +109,9 @@ def load(bundle: str | Path | None = None) -> Enhancer:
     folder = find_model(bundle)
     config = describe(folder)
     tensors = _read_weights(folder, config["weights"]["sha256"])
-    _check_plugins(folder, config["plugins"])
-    _check_components(folder, config)
-    enhancer = build_enhancer(_own_names(config["enhancer"]))
+    bundle_components.check_plugins(folder, config["plugins"])
+    bundle_components.check_components(folder, config)
+    enhancer = build_enhancer(bundle_components.own_names(config["enhancer"]))
     encoder = enhancer.speaker_encoder
     try:
         if encoder is not None and config["frozen_encoder"]:
@@ -202,7 +200,7 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
     encoder = enhancer.speaker_encoder
     config = {
         "format": FORMAT,
-        "enhancer": _full_names(_without_files(enhancer.config)),
+        "enhancer": bundle_components.full_names(_without_files(enhancer.config)),
         "frozen_encoder": encoder is not None and encoder.frozen,
         "sample_rate": enhancer.sample_rate,
         "versions": {
@@ -210,7 +208,7 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
             "api": ".".join(map(str, API_VERSION)),
             "torch": str(torch.__version__),
         },
-        "plugins": _requirements(enhancer.config),
+        "plugins": bundle_components.required(enhancer.config),
         "record": {"licence": "", "training_hash": "", **record},
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "float16": half},
     }
@@ -232,74 +230,6 @@ def _without_files(config: dict[str, Any]) -> dict[str, Any]:
     if "weights" not in inspect.signature(factory).parameters:
         return config
     return {**config, "speaker_encoder_options": {**config["speaker_encoder_options"], "weights": None}}
-
-
-def _full_names(config: dict[str, Any]) -> dict[str, Any]:
-    """Write third parties' components as ``"pse-moe/moe"``, so that no other's of that name takes their place."""
-    full = dict(config)
-    for kind, component in _components(config).items():
-        own = component.distribution == OWN
-        full[kind] = component.name if own else f"{component.distribution}/{component.name}"
-    return full
-
-
-def _own_names(config: dict[str, Any]) -> dict[str, Any]:
-    """Read a short name as the built-in component's where a plugin offers the same one."""
-    full = dict(config)
-    for kind in _KINDS:
-        if sum(component.name == config[kind] for component in host.get_host().components(kind)) > 1:
-            full[kind] = f"{OWN}/{config[kind]}"
-    return full
-
-
-def _requirements(config: dict[str, Any]) -> list[str]:
-    """List the third-party distributions that the components come from, ``"pse-moe==0.1"``."""
-    others = [c for c in _components(config).values() if c.distribution != OWN]
-    return sorted({requirements.of_provider(component.provider) for component in others})
-
-
-def _components(config: dict[str, Any]) -> dict[str, Component]:
-    """Look up the record of each component, kind -> record."""
-    offers = host.get_host()
-    return {kind: offers.find(kind, config[kind]) for kind in _KINDS if config[kind] is not None}
-
-
-def _check_plugins(folder: Path, plugins: list[str]) -> None:
-    """Say which plugin to install, before anything is built; warn where another version is installed."""
-    for requirement in plugins:
-        name, _, version = requirement.partition("==")
-        command = pip_install(requirement)
-        installed = installed_version(name)
-        if installed is None:
-            raise BundleError(f"{folder}: needs the plugin {requirement}: {command}")
-        if installed != version:
-            _log.warning(
-                "pse: %s: made with %s, and %s is installed; if it sounds wrong: %s",
-                *(folder, requirement, installed, command),
-            )
-
-
-def _check_components(folder: Path, config: dict[str, Any]) -> None:
-    """Say why a plugin that is installed does not offer what the bundle was made with."""
-    made_with = {requirement.partition("==")[0]: requirement for requirement in config["plugins"]}
-    for kind in _KINDS:
-        name = str(config["enhancer"][kind])
-        requirement = made_with.get(name.partition("/")[0])
-        if requirement is None:
-            continue  # a built-in one
-        try:
-            host.get_host().find(kind, name)
-        except ComponentError as error:
-            absent = host.get_host().why_absent(name.partition("/")[0])
-            why = absent or f"what is installed does not offer it: {_again(requirement)}"
-            raise BundleError(f"{folder}: needs the {kind} {name!r} of {requirement}; {why}") from error
-
-
-def _again(requirement: str) -> str:
-    """Write the command that installs a version, also where what is installed only says that it is this one."""
-    name, _, version = requirement.partition("==")
-    same = installed_version(name) == version
-    return pip_install(*(["--force-reinstall"] if same else []), requirement)
 
 
 def _read_weights(folder: Path, digest: str) -> dict[str, Tensor]:

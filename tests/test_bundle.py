@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pse_plugins import bundle
+from pse_plugins import bundle, bundle_components
 from pse_plugins.api import Component
 from pse_plugins.assembly import build_enhancer
 from pse_plugins.bundle import CONFIG, WEIGHTS
@@ -160,7 +160,7 @@ def test_a_bundle_from_a_newer_version_says_how_to_read_it(tmp_path):
 
 
 def test_a_missing_plugin_is_named_with_its_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "_requirements", lambda config: ["pse-nowhere==0.3"])
+    monkeypatch.setattr(bundle_components, "required", lambda config: ["pse-nowhere==0.3"])
     folder = bundle.save(tiny(), tmp_path / "model")
     with pytest.raises(BundleError, match="needs the plugin pse-nowhere==0.3: pip install"):
         bundle.load(folder)
@@ -171,8 +171,8 @@ def test_third_party_components_are_required_by_version(tmp_path, monkeypatch):
         def find(self, kind, name):
             return Component(name, "a:B", provider="pse-moe 0.1" if name == "film" else "pse-plugins 9")
 
-    monkeypatch.setattr(bundle.host, "get_host", Host)
-    assert bundle._requirements(TINY) == ["pse-moe==0.1"]
+    monkeypatch.setattr(bundle_components.host, "get_host", Host)
+    assert bundle_components.required(TINY) == ["pse-moe==0.1"]
 
 
 def test_weights_of_another_version_of_a_component_are_refused(tmp_path, monkeypatch):

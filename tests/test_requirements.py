@@ -273,3 +273,20 @@ def test_another_version_of_the_plugin_is_warned_about_and_loaded(made, caplog):
 def test_this_packages_version_is_that_of_the_code():
     assert requirements.installed_version("Pse_Plugins") == pse_plugins.__version__
     assert requirements.installed_version("pse-fake-nowhere") is None
+
+
+def test_a_component_inside_of_a_backbone_is_recorded_and_required_too(install, tmp_path):
+    body = (
+        good("net")
+        .replace("pse_conditioners", "pse_backbones")
+        .replace("conditioners.film:Film", "backbones.gru:Gru")
+    )
+    install("pse-fake-net", body, version="0.3")
+    options = {"experts": 2, "expert": "net", "expert_options": {"hidden": 4}}
+    made = build_enhancer(
+        {"conditioner": None, "backbone": "specialist-ensemble", "backbone_options": options}
+    )
+    described = bundle.describe(bundle.save(made, tmp_path / "b"))
+    assert described["enhancer"]["backbone_options"]["expert"] == "pse-fake-net/net"
+    assert described["plugins"] == ["pse-fake-net==0.3"]
+    assert bundle.load(tmp_path / "b").backbone.experts[1].head.in_features == 4

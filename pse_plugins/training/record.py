@@ -16,7 +16,7 @@ import torch
 import yaml
 
 from .. import requirements
-from ..assembly import PARTS
+from ..assembly import named_components
 from ..bundle import save
 from ..enhancer import Enhancer
 from ..errors import ConfigError
@@ -75,12 +75,10 @@ def plugins(enhancer: Enhancer, settings: Mapping[str, Any]) -> list[str]:
         What the recipe built; its loss counts.
     """
     config = enhancer.config
-    named = {kind: config[kind] for kind in ("speaker_encoder", "conditioner", "backbone")}
     if enhancer.speaker_encoder is None:
-        del named["speaker_encoder"]
-    inner = [(kind, config["backbone_options"].get(part)) for part, (kind, _) in PARTS.items()]
-    pairs = [*named.items(), ("loss", settings.get("loss", "si-sdr")), *inner]
-    return requirements.of_components((kind, name) for kind, name in pairs if name is not None)
+        config = {**config, "speaker_encoder": None}
+    named = [(kind, place[key]) for kind, place, key in named_components(config)]
+    return requirements.of_components([*named, ("loss", settings.get("loss") or "si-sdr")])
 
 
 def check_same_model(enhancer: Enhancer, output: Path) -> None:
