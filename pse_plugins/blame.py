@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import sysconfig
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -87,7 +86,7 @@ def plugin_of(place: Place) -> tuple[str, str]:
 def _unwritten(error: BaseException) -> tuple[type | None, str]:
     """Tell which class lacks which method, where what was called is a contract's; (None, "") for other errors."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    if not isinstance(error, NotImplementedError) or str(error) or not frames:
+    if not isinstance(error, NotImplementedError) or not frames:
         return None, ""
     frame = frames[-1][0]
     owner = type(frame.f_locals.get("self"))
@@ -118,8 +117,8 @@ def _is_somebodys(place: Place) -> bool:
     if {"site-packages", "dist-packages"} & set(Path(place.file).parts):
         return _source(place) is not None
     libraries = [getattr(sys.modules.get(name), "__file__", None) for name in ("torch", "speechbrain")]
-    standard = [sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep]
-    return not place.file.startswith((*standard, *(_folder(file) for file in libraries if file)))
+    folders = [_folder(file) for file in (os.__file__, *libraries) if file]  # os stands for Python's own
+    return not place.file.startswith(tuple(folders))
 
 
 def _folder(file: str) -> str:

@@ -251,6 +251,7 @@ def test_a_bundle_whose_plugin_is_there_and_does_not_offer_it_says_why(made, mon
     assert "needs the conditioner 'pse-fake-gain/gain' of pse-fake-gain==0.2" in str(error.value)
     assert words in str(error.value)
     assert "pip install pse-fake-gain" not in str(error.value)  # it is installed
+    assert ("reinstall" in str(error.value)) is ("reinstall" in words)  # a failure has a remedy of its own
     assert "\n" not in str(error.value)
 
 

@@ -117,6 +117,12 @@ def test_checks_fail_alike_of_one_cause(said):
     assert {result.message.startswith(said) for result in found} == {True}
 
 
+def test_a_metric_that_gives_no_number_fails_alike():
+    found = failures("metric", wrong("metric", "__call__", lambda value: None))
+    messages = {result.check: result.message for result in found}
+    assert messages["direction-as-declared"] == messages["gives-a-number"] == messages["repeatable"]
+
+
 def test_a_wrong_return_is_said_at_work_too(monkeypatch):
     own = host.Host(discover=False)
     own._offers["conditioner"].append(
