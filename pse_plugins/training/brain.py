@@ -7,7 +7,6 @@ from typing import Any
 import speechbrain as sb
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from .. import host
 from ..contracts import Loss, SpeakerCue
@@ -37,6 +36,7 @@ class PSEBrain(SteadyBrain):
     """
 
     judged_by = "si_sdr_improvement"
+    collate = staticmethod(collate)
 
     def __init__(
         self,
@@ -94,14 +94,3 @@ class PSEBrain(SteadyBrain):
             if scenario != "clean":
                 self.add_score("si_sdr_improvement", value)
             self.add_score(scenario, value)
-
-    def make_dataloader(
-        self,
-        dataset: Dataset[Any],
-        stage: sb.Stage,
-        ckpt_prefix: str | None = "dataloader-",
-        **loader_kwargs: Any,
-    ) -> DataLoader[Any]:
-        """Make loaders that put mixtures into batches."""
-        loader_kwargs.setdefault("collate_fn", collate)
-        return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)

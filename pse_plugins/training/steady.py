@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import speechbrain as sb
 import torch
@@ -46,6 +46,8 @@ class SteadyBrain(sb.Brain):
     ----------
     judged_by : str
         The score that decides which checkpoint is the best; more is better.
+    collate : callable or None
+        Puts items into a batch; None leaves it to SpeechBrain.
     on_scores : callable
         Given each epoch's scores on the main process.
 
@@ -56,6 +58,7 @@ class SteadyBrain(sb.Brain):
     """
 
     judged_by = "score"
+    collate: ClassVar[Any] = None
 
     def __init__(
         self,
@@ -179,6 +182,8 @@ class SteadyBrain(sb.Brain):
         **loader_kwargs: Any,
     ) -> DataLoader[Any]:
         """Make loaders: training resumable, validation and test in shares, each item once."""
+        if type(self).collate is not None:
+            loader_kwargs.setdefault("collate_fn", type(self).collate)
         if stage != sb.Stage.TRAIN and _distributed():
             loader_kwargs["sampler"] = Share(len(dataset))  # type: ignore[arg-type]
         loader = super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import torch
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
 
 from ...contracts import SpeakerEncoder
 from ...data import MixtureBatch, collate
@@ -60,8 +59,6 @@ class ListenerBrain(SteadyBrain):
         What `SteadyBrain` takes.
     """
 
-    collate: Callable[[Any], Any]
-
     def __init__(self, listener: Listener, **brain: Any) -> None:
         super().__init__(modules={"listener": listener}, **brain)
 
@@ -69,17 +66,6 @@ class ListenerBrain(SteadyBrain):
         """Hear a batch."""
         batch = batch.to(self.device)
         return self.modules["listener"](batch.mixture, batch.lengths)
-
-    def make_dataloader(
-        self,
-        dataset: Dataset[Any],
-        stage: sb.Stage,
-        ckpt_prefix: str | None = "dataloader-",
-        **loader_kwargs: Any,
-    ) -> DataLoader[Any]:
-        """Make loaders that put items into batches."""
-        loader_kwargs.setdefault("collate_fn", type(self).collate)
-        return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
 
 class PairBrain(ListenerBrain):
