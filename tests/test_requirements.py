@@ -173,6 +173,9 @@ def test_the_requirement_can_be_overridden_on_the_command_line(tmp_path):
     path.write_text(RECIPE.format(requires="[]", folder=tmp_path))
     with pytest.raises(ConfigError, match="pip install pse-fake-x$"):
         training.run([str(path), "--requires_plugins", "[pse-fake-x]"])
+    for words in (["--requires_plugins", "[pse-fake-x>=0.1]"], ["--requires_plugins=[pse-fake-x>=0.1]"]):
+        with pytest.raises(ConfigError, match='pip install "pse-fake-x>=0.1"$'):
+            training.run([str(path), *words])
 
 
 TINY = {

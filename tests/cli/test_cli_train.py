@@ -59,6 +59,17 @@ def test_a_sample_of_the_matrix_trains_from_the_command_line(parts, corpus, tmp_
     bundle.load(tmp_path / "run" / "bundle")
 
 
+@pytest.mark.parametrize(
+    "wrong", [["--backbone", "lstm"], ["--conditioner_options", "hedas: 4"], ["--loss", "mse"]]
+)
+def test_a_wrong_name_makes_no_folder(wrong, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = [word for key, value in GIVEN.items() for word in (f"--{key}", value)]
+    assert pse(["train", "LibriSpeech/personalised/gru", *given, *wrong]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("pse: ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_recipe_can_be_copied_to_be_changed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert pse(["train", "LibriSpeech/personalised/gru", "--write", "my/own.yaml"]) == 0
