@@ -17,6 +17,7 @@ from .scoring import WAYS, Item, read_items
 
 logger = logging.getLogger(__name__)
 
+_WAYS = ("stream", "oracle", "random", "enrolled")
 SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned")
 Key = tuple[str, int, str, str]
 """Size, K, partition, system: what differs between rows of the table."""
@@ -99,14 +100,14 @@ def table(scored: Sequence[Scored], test: str) -> str:
 
     Columns: the network; parameters in millions, and those that run at a time; SI-SDR improvement in dB with the
     interval over speakers and the deviation over seeds; what it is above the generalist of the same size, on the
-    same items and seeds; and, for ensembles, the gain if the best specialist is chosen for each item, if one is
-    chosen at random, or by the gate from 3 s of clean speech.
+    same items and seeds; and, for ensembles, the gain of a stream that decides on the way, if the best specialist is
+    chosen for each item, if one is chosen at random, or by the gate from 3 s of clean speech.
     """
     rows = group(scored)
     lines = [
         "| size | K | partition | system | M (run) | SI-SDRi dB [95 %] | sd | seeds | above generalist [95 %] | "
-        "oracle | random | enrolled |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "streamed | oracle | random | enrolled |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for key, row in rows.items():
         size, k, partition, system = key
@@ -116,9 +117,7 @@ def table(scored: Sequence[Scored], test: str) -> str:
         base = {s.seed: s for s in rows.get((size, 1, "", "generalist"), [])}
         shared = [s for s in row if s.seed in base]
         above = "" if system == "generalist" or not shared else _difference(shared, base, test)
-        ways = [
-            f"{gains(row, test, w)[0].mean():.2f}" if k > 1 else "" for w in ("oracle", "random", "enrolled")
-        ]
+        ways = [f"{gains(row, test, w)[0].mean():.2f}" if k > 1 else "" for w in _WAYS]
         lines.append(
             f"| {size} | {k} | {partition} | {system} | {about['parameters'] / 1e6:.3f} "
             f"({about['effective'] / 1e6:.3f}) | {mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}] | "

@@ -186,6 +186,7 @@ def score_item(
     clean = enhancer.frontend.features(enhancer.frontend.analyse(target))
     row |= {
         "gains": gains,
+        "stream": gain(ensemble(features, Prepared())),
         "gate": ask(features, whole),
         "after": {f"{s:g}": ask(features, min(whole, round(s * rate))) for s in seconds},
         "enrolled": ask(clean, min(whole, round(ENROLMENT * rate))),
@@ -198,6 +199,7 @@ def score_item(
 
 WAYS: dict[str, Callable[[Item], float]] = {
     "gate": lambda item: item["gains"][item.get("gate", 0)],
+    "stream": lambda item: item.get("stream", float("nan")),
     "oracle": lambda item: max(item["gains"]),
     "random": lambda item: float(np.mean(item["gains"])),
     "enrolled": lambda item: item["gains"][item.get("enrolled", 0)],
@@ -205,8 +207,8 @@ WAYS: dict[str, Callable[[Item], float]] = {
 }
 """Ways to choose the specialist -> the gain in dB that each has on an item.
 
-The gate on the whole noisy utterance; the best for this very item; the mean of all; the gate on 3 s of clean speech;
-the part whose centre is nearest to the clean voice.
+The gate on the whole noisy utterance; as a stream decides on the way; the best for this very item; the mean of all;
+the gate on 3 s of clean speech; the part whose centre is nearest to the clean voice.
 """
 
 

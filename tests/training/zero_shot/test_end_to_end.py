@@ -107,6 +107,7 @@ def test_each_item_says_what_every_specialist_would_have_gained(project):
     assert all(
         item["gate"] in (0, 1) and item["enrolled"] in (0, 1) and item["label"] in (0, 1) for item in items
     )
+    assert all(np.isfinite(item["stream"]) for item in items)
 
 
 def test_what_is_done_is_not_done_again(project):
