@@ -120,11 +120,11 @@ class SelfConditioned(Backbone):
         return [*own, *self.encoder.state_spec(), *inner]
 
     def step(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
-        """Estimate the mask of the next ``t`` frames; the streams of a batch have begun together."""
+        """Estimate the mask of the next ``t`` frames, each stream of a batch renewing its own cue."""
         masks, start = [], 0
         while start < features.shape[1]:
-            heard = 0 if features.is_meta else int(state["heard"][0])
-            until = self.every - heard % self.every
+            heard = [0] if features.is_meta else state["heard"].tolist()
+            until = min(self.every - frames % self.every for frames in heard)
             mask, state = self._piece(features[:, start : start + until], prepared, state)
             masks.append(mask)
             start += until

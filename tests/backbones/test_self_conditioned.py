@@ -7,6 +7,7 @@ import torch
 
 from pse_plugins.assembly import build_enhancer
 from pse_plugins.bundle import load, save
+from pse_plugins.contracts import Prepared, initial_state
 from pse_plugins.errors import ConfigError
 from pse_plugins.testing import integration
 
@@ -54,6 +55,23 @@ def test_a_stream_hears_first_and_then_renews():
             vectors.append(state["vector"])
     changed = [i + 1 for i in range(1, 14) if not torch.equal(vectors[i], vectors[i - 1])]
     assert changed == [8, 12] and not vectors[6].any()
+
+
+def test_streams_that_began_at_different_times_may_share_a_batch():
+    torch.manual_seed(0)
+    backbone = build_enhancer({**SMALL, "backbone_options": {**OPTIONS, "first": 0}}).eval().backbone
+    signals = torch.rand(2, 20, 33)
+
+    def alone(signal):
+        state = initial_state(backbone.state_spec(), 1, signal)
+        return backbone.step(signal, Prepared(), state)
+
+    with torch.no_grad():
+        (_, early), (_, late) = alone(signals[:1, :3]), alone(signals[1:, :10])
+        both = {name: torch.cat([early[name], late[name]]) for name in early}
+        together, _ = backbone.step(torch.stack([signals[0, 3:12], signals[1, 10:19]]), Prepared(), both)
+        expected = torch.cat([alone(signals[:1])[0][:, 3:12], alone(signals[1:])[0][:, 10:19]])
+    torch.testing.assert_close(together, expected)
 
 
 def test_auxiliary_losses_reach_the_training():
