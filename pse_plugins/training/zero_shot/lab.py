@@ -25,8 +25,8 @@ from ..steady import SteadyBrain
 from .artefacts import Artefact
 from .listener import Listener
 
-TRAINED = ("steps", "batch_size", "lr")
-"""What each trained stage's mapping says, besides its own options."""
+INSIDE = {"experts-inside": True, "experts-inside-unbalanced": False}
+"""Systems that are one network with experts inside -> whether their use is balanced."""
 
 
 @dataclass
@@ -149,12 +149,26 @@ class Lab:
         }
         return Artefact(self.root / "ensembles" / f"{self.size}-{self._parts}", inputs)
 
+    def inside(self, balanced: bool) -> Artefact:
+        """One network with the experts inside, with or without load balancing."""
+        inputs = {
+            "verify": self.verify.key,
+            **self._expert,
+            "k": self.k,
+            "inside": self.settings.get("inside"),
+        }
+        name = f"{self.size}-k{self.k}-{'balanced' if balanced else 'unbalanced'}"
+        return Artefact(self.root / "inside" / name, {**inputs, "balanced": balanced})
+
     def scores(self, name: str) -> Artefact:
         """The scores of one system."""
         sources: dict[str, Artefact] = {
             "generalist": self.generalist(),
             "generalist-longer": self.generalist(True),
         }
+        if name in INSIDE:
+            scored = {"of": self.inside(INSIDE[name]).key, "evaluate": self.stage("evaluate")}
+            return Artefact(self.root / "scores" / f"{self.size}-k{self.k}" / name, scored)
         made_from = sources.get(name, self.finetuned)
         folder = self.size if name in sources else f"{self.size}-{self._parts}"
         return Artefact(
@@ -204,6 +218,19 @@ class Lab:
         options = {**self._expert, **own, "experts": self.k, **(self.settings.get("policy") or {}), **policy}
         config = {**self._config(), "backbone": "specialist-ensemble", "backbone_options": options}
         return build_enhancer(config).to(self.device)
+
+    def inside_network(self, balanced: bool) -> Enhancer:
+        """Build one network whose layers each have ``k`` small experts, gated by what ``f`` hears."""
+        torch.manual_seed(self.seed)
+        own = {k: self.settings[k] for k in ("encoder", "encoder_options") if self.settings.get(k)}
+        options: dict[str, Any] = {"experts": self.k} if balanced else {"experts": self.k, "balance": 0.0}
+        parts = {
+            "conditioner": "sparse-moe",
+            "conditioner_options": options,
+            "backbone": "self-conditioned",
+            "backbone_options": {**self._expert, **own},
+        }
+        return build_enhancer({**self._config(), **parts}).to(self.device)
 
     def _config(self) -> dict[str, Any]:
         return {

@@ -13,12 +13,13 @@ import numpy as np
 
 from ...errors import DataError
 from ...evaluation.statistics import Estimate, bootstrap
+from .lab import INSIDE
 from .scoring import WAYS, Item, read_items
 
 logger = logging.getLogger(__name__)
 
 _WAYS = ("stream", "oracle", "random", "enrolled")
-SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned")
+SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned", *INSIDE)
 Key = tuple[str, int, str, str]
 """Size, K, partition, system: what differs between rows of the table."""
 
@@ -92,7 +93,7 @@ def group(scored: Iterable[Scored]) -> dict[Key, list[Scored]]:
 def _order(key: Key) -> tuple[Any, ...]:
     size, k, partition, system = key
     number = int("".join(c for c in size if c.isdigit()) or 0)
-    return number, partition not in ("", "k-means"), partition, k, SYSTEMS.index(system)
+    return number, partition not in ("", "k-means"), partition or "k-means", k, SYSTEMS.index(system)
 
 
 def table(scored: Sequence[Scored], test: str) -> str:
@@ -117,7 +118,8 @@ def table(scored: Sequence[Scored], test: str) -> str:
         base = {s.seed: s for s in rows.get((size, 1, "", "generalist"), [])}
         shared = [s for s in row if s.seed in base]
         above = "" if system == "generalist" or not shared else _difference(shared, base, test)
-        ways = [f"{gains(row, test, w)[0].mean():.2f}" if k > 1 else "" for w in _WAYS]
+        several = len(row[0].items[test][0]["gains"]) > 1
+        ways = [f"{gains(row, test, w)[0].mean():.2f}" if several else "" for w in _WAYS]
         lines.append(
             f"| {size} | {k} | {partition} | {system} | {about['parameters'] / 1e6:.3f} "
             f"({about['effective'] / 1e6:.3f}) | {mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}] | "

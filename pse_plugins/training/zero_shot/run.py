@@ -30,6 +30,7 @@ USED = (
     *("task", "sample_rate", "frontend_options", "encoder", "encoder_options", "expert", "expert_options"),
     *(
         "partition",
+        "inside",
         "policy",
         "loss",
         "loss_options",

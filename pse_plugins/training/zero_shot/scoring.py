@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...bundle import save
+from ...conditioners.sparse_moe import SparseMoe
 from ...contracts import Prepared
 from ...cost import count_parameters
 from ...data import Mixture, TestList
@@ -21,10 +22,10 @@ from ...data.lists import fixed_list
 from ...enhancer import Enhancer
 from ...losses.si_sdr import SiSdr
 from .artefacts import Artefact
-from .lab import Lab
+from .lab import INSIDE, Lab
 from .listener import Listener
 from .partition import Partition
-from .stages import embed_voices, ensemble_of, finetuned, naive, network_of
+from .stages import embed_voices, ensemble_of, finetuned, inside_of, naive, network_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def evaluate(lab: Lab) -> None:
         "naive": lambda: naive(lab),
         "fine-tuned": lambda: finetuned(lab),
     }
+    for name, balanced in INSIDE.items() if lab.settings.get("inside") else ():
+        systems[name] = lambda b=balanced: inside_of(lab, b)  # type: ignore[misc]
     lists: dict[str, TestList] = {}
     for name, load in systems.items():
         artefact = lab.scores(name)
@@ -97,6 +100,10 @@ def _about(lab: Lab, enhancer: Enhancer) -> dict[str, Any]:
         "parameters": total,
         "effective": total,
     }
+    inside = [m for m in enhancer.backbone.modules() if isinstance(m, SparseMoe)]
+    if inside:
+        idle = sum(p.numel() for m in inside for p in (m.up, m.bias, m.down)) * (lab.k - 1) // lab.k
+        cell |= {"k": lab.k, "effective": total - idle}
     if hasattr(enhancer.backbone, "experts"):
         idle = (lab.k - 1) * count_parameters(ensemble_of(enhancer).experts[0])
         cell |= {"k": lab.k, "partition": lab.kind, "effective": total - idle}
@@ -171,7 +178,9 @@ def score_item(
         "mixture": round(before, 3),
     }
     if not hasattr(enhancer.backbone, "experts"):
-        return {**row, "gains": [gain(enhancer.backbone(features, Prepared()))]}
+        frames = torch.tensor([mixture.shape[1] // enhancer.frontend.hop], device=device)
+        heard = enhancer.backbone.listen(features, Prepared(), frames)
+        return {**row, "gains": [gain(enhancer.backbone(features, heard))]}
     ensemble = ensemble_of(enhancer)
     gains = [
         gain(ensemble(features, Prepared({"expert": torch.tensor([k])})))

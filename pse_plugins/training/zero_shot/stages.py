@@ -117,70 +117,80 @@ def gate(lab: Lab) -> None:
 
 
 def generalist(lab: Lab) -> None:
-    """Train one network of a specialist's size on all speakers, and the same for longer, as a control."""
-    _train_network(lab, lab.generalist(), lab.stage("generalist"), None, lab.data.valid, None)
+    """Train one network of a specialist's size on all speakers."""
+    _train(lab, lab.generalist(), "generalist", lambda: _fresh(lab))
 
 
 def generalist_longer(lab: Lab) -> None:
     """Give the generalist the steps and the rate of the fine-tuning, to see what of its gain is more training."""
-    _train_network(
-        lab, lab.generalist(longer=True), lab.stage("finetune"), None, lab.data.valid, lab.generalist()
-    )
+    _train(lab, lab.generalist(longer=True), "finetune", lambda: _load(lab.network(), lab.generalist()))
 
 
 def specialists(lab: Lab) -> None:
     """Train a network on each part of the speakers."""
-    own = lab.stage("specialists")
     partition = Partition.read(lab.partition.need() / "partition.json")
-    start = lab.generalist() if own.get("start") == "generalist" else None
+    from_generalist = lab.stage("specialists").get("start") == "generalist"
     for number in range(lab.k):
         voices = partition.voices(number, lab.data.train.drawer.voices)
         held = partition.voices(number, lab.data.valid.drawer.voices)
         valid = lab.data.valid.of(held) if len(held) > 1 else lab.data.valid
-        _train_network(lab, lab.specialist(number), own, voices, valid, start)
+        build = (lambda: _load(lab.network(), lab.generalist())) if from_generalist else (lambda: _fresh(lab))
+        _train(lab, lab.specialist(number), "specialists", build, voices, valid)
 
 
-def _train_network(
-    lab: Lab,
-    artefact: Artefact,
-    own: dict[str, Any],
-    voices: list[str] | None,
-    valid: MixtureDataset,
-    start: Artefact | None,
-) -> None:
-    if artefact.done:
-        return
-    network = lab.network()
-    if start is not None:
-        _load(network, start)
-    else:
-        _load_frontend(network, lab)
-    loss = lab.settings.get("loss") or "si-sdr"
+def inside(lab: Lab) -> None:
+    """Train one network with the experts inside of it, gated by ``f``, with and without load balancing.
 
-    def make(module: Enhancer, **common: Any) -> PSEBrain:
-        return PSEBrain(module, loss, lab.settings.get("loss_options"), **common)
-
-    logger.info("training %s", artefact.folder)
-    scores = lab.fit(make, ("enhancer", network), lab.mixtures(own, voices), valid, artefact, own)
-    _save(network, artefact)
-    artefact.finish(**_plain(scores))
+    It is done where the recipe has a mapping ``inside``.
+    """
+    for balanced in (True, False) if lab.settings.get("inside") else ():
+        _train(lab, lab.inside(balanced), "inside", lambda b=balanced: _hearing(lab, b))  # type: ignore[misc]
 
 
 def finetune(lab: Lab) -> None:
     """Train ``f``, ``g`` and all ``h`` together, the masks weighted by the soft gate."""
-    artefact, own = lab.finetuned, lab.stage("finetune")
+    _train(lab, lab.finetuned, "finetune", lambda: naive(lab))
+
+
+def _train(
+    lab: Lab,
+    artefact: Artefact,
+    stage: str,
+    build: Callable[[], Enhancer],
+    voices: list[str] | None = None,
+    valid: MixtureDataset | None = None,
+) -> None:
+    """Train an enhancer by the settings of a stage, on all voices or some, and keep its best weights."""
     if artefact.done:
         return
-    enhancer = naive(lab)
-    loss = lab.settings.get("loss") or "si-sdr"
+    logger.info("training %s", artefact.folder)
+    own, loss = lab.stage(stage), lab.settings.get("loss") or "si-sdr"
+    enhancer = build()
 
     def make(module: Enhancer, **common: Any) -> PSEBrain:
         return PSEBrain(module, loss, lab.settings.get("loss_options"), **common)
 
-    logger.info("fine-tuning %s", artefact.folder)
-    scores = lab.fit(make, ("enhancer", enhancer), lab.mixtures(own), lab.data.valid, artefact, own)
+    train = lab.mixtures(own, voices)
+    scores = lab.fit(make, ("enhancer", enhancer), train, valid or lab.data.valid, artefact, own)
     _save(enhancer, artefact)
     artefact.finish(**_plain(scores))
+
+
+def _fresh(lab: Lab) -> Enhancer:
+    """Build a network that knows nothing yet but the frontend's measures."""
+    network = lab.network()
+    if lab.settings.get("standardise"):
+        network.frontend.load_state_dict(_load(lab.listener(), lab.verify).frontend.state_dict())
+    return network
+
+
+def _hearing(lab: Lab, balanced: bool) -> Enhancer:
+    """Build a network with experts inside, that hears voices as ``f`` does."""
+    enhancer, listener = lab.inside_network(balanced), _load(lab.listener(), lab.verify)
+    enhancer.frontend.load_state_dict(listener.frontend.state_dict())
+    hearing: Any = enhancer.backbone
+    hearing.encoder.load_state_dict(listener.encoder.state_dict())
+    return enhancer
 
 
 def naive(lab: Lab) -> Enhancer:
@@ -207,6 +217,11 @@ def network_of(lab: Lab, artefact: Artefact) -> Enhancer:
     return _load(lab.network(), artefact)
 
 
+def inside_of(lab: Lab, balanced: bool) -> Enhancer:
+    """Load a network with experts inside."""
+    return _load(lab.inside_network(balanced), lab.inside(balanced))
+
+
 def ensemble_of(enhancer: Enhancer) -> SpecialistEnsemble:
     """Give an enhancer's backbone as what it is."""
     assert isinstance(enhancer.backbone, SpecialistEnsemble)
@@ -226,12 +241,6 @@ def _load(module: M, artefact: Artefact) -> M:
     return module
 
 
-def _load_frontend(network: Enhancer, lab: Lab) -> None:
-    """Take the frontend's measures from the first stage, where they were made."""
-    if lab.settings.get("standardise"):
-        network.frontend.load_state_dict(_load(lab.listener(), lab.verify).frontend.state_dict())
-
-
 def _plain(scores: dict[str, Any]) -> dict[str, float]:
     return {
         k: round(float(v), 4)
@@ -245,7 +254,7 @@ STAGES: dict[str, tuple[Callable[[Lab], None], ...]] = {
     "cluster": (cluster,),
     "gate": (gate,),
     "specialists": (generalist, specialists),
-    "finetune": (generalist_longer, finetune),
+    "finetune": (generalist_longer, finetune, inside),
 }
 """Stage -> what it does, in order; ``evaluate`` follows."""
-__all__ = ["STAGES", "embed_voices", "ensemble_of", "finetuned", "naive", "network_of"]
+__all__ = ["STAGES", "embed_voices", "ensemble_of", "finetuned", "inside_of", "naive", "network_of"]

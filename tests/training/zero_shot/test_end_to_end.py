@@ -44,6 +44,7 @@ gate: {steps: 4, batch_size: 4, lr: 0.01}
 generalist: {steps: 4, batch_size: 2, lr: 0.01}
 specialists: {steps: 4, batch_size: 2, lr: 0.01}
 finetune: {steps: 4, batch_size: 2, lr: 0.001}
+inside: {steps: 4, batch_size: 2, lr: 0.01}
 evaluate: {seconds: [0.5]}
 threads: 1
 noprogressbar: True
@@ -92,7 +93,8 @@ def times(folder):
 def test_the_report_compares_all_systems(project):
     text = (project / "runs" / "report" / "results.md").read_text()
     rows = [line.split("|")[4].strip() for line in text.splitlines() if line.startswith("| gru-4")]
-    assert rows == ["generalist", "generalist-longer", "naive", "fine-tuned"]
+    assert rows[:4] == ["generalist", "generalist-longer", "naive", "fine-tuned"]
+    assert rows[4:] == ["experts-inside", "experts-inside-unbalanced"]
     assert {p.name for p in (project / "runs" / "report").iterdir()} >= {
         "sizes.png",
         "voices.png",
