@@ -110,10 +110,13 @@ class BackboneRig(ConditionerRig):
     keeps = "pass state in and out instead"
     signal = "features"
 
+    def __init__(self, factory: Callable[..., Any], options: dict[str, Any]) -> None:
+        super().__init__(factory, options)
+        self.options = {**inner_parts(factory, self.options["n_bins"]), **self.options}
+
     def defaults(self) -> dict[str, Any]:
         """Give the tiny sizes and a plain conditioner to build with."""
-        own = {"n_bins": _BINS, "make_conditioner": lambda dim: ReferenceConditioner(dim, CUE_DIM)}
-        return {**own, **inner_parts(self.factory, _BINS)}
+        return {"n_bins": _BINS, "make_conditioner": lambda dim: ReferenceConditioner(dim, CUE_DIM)}
 
     def inputs(self, batch: int = 4, seed: int = 0, frames: int = _FRAMES) -> Tensors:
         """Make features, positive as magnitudes are, and a cue."""
