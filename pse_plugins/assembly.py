@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -104,6 +105,27 @@ def named_components(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
         for part, (kind, _) in PARTS.items():
             if part in options and f"make_{part}" in known:
                 yield kind, options, part
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Write out the options that components have by default, so that another default later changes nothing.
+
+    Parameters
+    ----------
+    config : dict
+        Of an enhancer, every key given.
+
+    Returns
+    -------
+    dict
+        A copy, in which plain defaults of each named component stand among its options.
+    """
+    full = deepcopy(config)
+    for kind, place, key in list(named_components(full)):
+        parameters = inspect.signature(host.load(kind, place[key])[0]).parameters.values()
+        plain = {p.name: p.default for p in parameters if isinstance(p.default, str | int | float)}
+        place[f"{key}_options"] = {**plain, **(place.get(f"{key}_options") or {})}
+    return full
 
 
 def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from . import bundle_components, host
 from .api import API_VERSION
-from .assembly import build_enhancer
+from .assembly import build_enhancer, with_defaults
 from .enhancer import Enhancer
 from .errors import BundleError
 from .resources import share
@@ -200,7 +200,7 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
     encoder = enhancer.speaker_encoder
     config = {
         "format": FORMAT,
-        "enhancer": bundle_components.full_names(_without_files(enhancer.config)),
+        "enhancer": bundle_components.full_names(_without_files(with_defaults(enhancer.config))),
         "frozen_encoder": encoder is not None and encoder.frozen,
         "sample_rate": enhancer.sample_rate,
         "versions": {

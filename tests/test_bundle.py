@@ -13,6 +13,7 @@ import torch
 from pse_plugins import bundle, bundle_components
 from pse_plugins.api import Component
 from pse_plugins.assembly import build_enhancer
+from pse_plugins.backbones.gru import Gru
 from pse_plugins.bundle import CONFIG, WEIGHTS
 from pse_plugins.contracts import Conditioner
 from pse_plugins.errors import BundleError
@@ -53,7 +54,7 @@ def test_a_loaded_bundle_enhances_as_the_model_did(tmp_path, frozen):
     again = bundle.load(folder)
     assert not again.training
     assert again.speaker_encoder.frozen is frozen
-    assert again.config["backbone_options"] == TINY["backbone_options"]
+    assert again.config["backbone_options"] == {**TINY["backbone_options"], "normalise": False}
     mixture, clip = talk(1), talk(2, seed=1)
     np.testing.assert_array_equal(
         again.enhance(mixture, 8000, [clip]), enhancer.enhance(mixture, 8000, [clip])
@@ -241,3 +242,12 @@ def test_without_a_model_the_remedy_is_named(tmp_path, monkeypatch):
 def test_the_folder_of_a_run_will_do(tmp_path):
     bundle.save(tiny(), tmp_path / "run" / "bundle")
     assert bundle.find_model(tmp_path / "run") == tmp_path / "run" / "bundle"
+
+
+def test_a_bundle_keeps_the_defaults_that_it_was_made_with(tmp_path, monkeypatch):
+    folder = bundle.save(build_enhancer({"conditioner": None, "backbone": "gru"}), tmp_path / "model")
+    monkeypatch.setattr(
+        Gru.__init__, "__defaults__", (*Gru.__init__.__defaults__[:1], 8, *Gru.__init__.__defaults__[2:])
+    )
+    assert build_enhancer({"conditioner": None, "backbone": "gru"}).backbone.head.in_features == 8
+    assert bundle.load(folder).backbone.head.in_features == 256

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ConfigError
 from ..resources import recipe_names
 
 _TELL_MUCH = ("speechbrain", "speechbrain.core", "speechbrain.utils")
@@ -34,6 +35,10 @@ def command(
     from ..resources import find_recipe
 
     if write is not None:
+        if context.args:
+            raise ConfigError(
+                f"--write copies a recipe as it is; leave {' '.join(context.args)} out, and edit the copy"
+            )
         _copy(find_recipe(recipe), write)
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -55,7 +60,6 @@ def _copy(recipe: Path, target: Path) -> None:
     ConfigError
         If the file is there already, or cannot be written.
     """
-    from ..errors import ConfigError
     from ..training import recipe_text
 
     if target.exists():

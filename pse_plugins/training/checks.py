@@ -135,6 +135,8 @@ def check_built(settings: Mapping[str, Any]) -> None:
     )
     if "data" in settings:
         _check_data(settings["data"])
+    if not isinstance(settings["output_folder"], str):
+        raise ConfigError(f"output_folder must be a folder's name, got {settings['output_folder']!r}")
     _check_folder(Path(settings["output_folder"]))
 
 

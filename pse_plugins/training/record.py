@@ -16,7 +16,7 @@ import torch
 import yaml
 
 from .. import requirements
-from ..assembly import named_components
+from ..assembly import named_components, with_defaults
 from ..bundle import save
 from ..enhancer import Enhancer
 from ..errors import ConfigError
@@ -57,7 +57,7 @@ def write_record(
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "speechbrain": sb.__version__,
-        "enhancer": enhancer.config,
+        "enhancer": with_defaults(enhancer.config),
         "settings": plain,
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
@@ -103,8 +103,14 @@ def check_same_model(enhancer: Enhancer, output: Path) -> None:
         before = json.loads(record.read_text("utf-8"))["enhancer"]
     except (ValueError, KeyError, TypeError):
         return  # the checkpoints tell themselves
-    now = json.loads(json.dumps(enhancer.config, default=str))
-    differing = [f"{k}: {before.get(k)}, now {now[k]}" for k in now if before.get(k) != now[k]]
+    now = json.loads(json.dumps(with_defaults(enhancer.config), default=str))
+    changed = [key for key in now if before.get(key) != now[key]]
+    own = [
+        key for key in changed if key.removesuffix("_options") not in changed or not key.endswith("_options")
+    ]
+    differing = [
+        f"{key}: {before.get(key)}, now {now[key]}" for key in own
+    ]  # options follow from another name
     if differing:
         raise ConfigError(
             f"{output} holds the checkpoints of another model ({'; '.join(differing)}); give another "

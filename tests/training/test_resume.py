@@ -217,11 +217,12 @@ def test_a_checkpoint_of_another_model_is_refused(project, tmp_path):
 
 
 def test_a_folder_of_another_model_is_refused_by_what_differs_and_left_alone(tmp_path):
+    from pse_plugins.assembly import with_defaults
     from pse_plugins.testing import small_enhancer
     from pse_plugins.training.record import check_same_model
 
     before = small_enhancer(conditioner="film")
-    text = json.dumps({"enhancer": before.config})
+    text = json.dumps({"enhancer": with_defaults(before.config)})
     (tmp_path / "run.json").write_text(text)
     check_same_model(small_enhancer(conditioner="concat"), tmp_path)  # no checkpoint yet
     (tmp_path / "save" / "CKPT+a").mkdir(parents=True)
