@@ -30,7 +30,7 @@ class BundleError(PseError):
     """A bundle, profile or checkpoint that is truncated, tampered with, too new, or another model's."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], alike: float = 0.5) -> str:
     """Say which known name a misspelt one may have meant.
 
     Parameters
@@ -39,6 +39,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         What the user wrote.
     known : iterable of str
         What would have been accepted.
+    alike : float
+        How much of the two must agree, from 0 to 1.
 
     Returns
     -------
@@ -50,5 +52,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("flim", ["film", "concat"])
     "; did you mean 'film'?"
     """
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=alike)
     return f"; did you mean {match[0]!r}?" if match else ""

@@ -6,7 +6,7 @@ import io
 import logging
 import pydoc
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 _REF = re.compile(r"!(?:ref|applyref|copy)[^\n]*")
 _NAME = re.compile(r"<([^<>.\[\]]+)[^<>]*>")
+_MISSPELT = 0.85
+"""How alike an unknown key must be to one that is missing to be taken for it."""
+
 _TELLS_NO_SHAPE = ("ref", "copy", "PLACEHOLDER")
 """Tags whose text is not the value."""
 
@@ -66,6 +69,8 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], used: Iterabl
     source = recipe_text.inline(path)
     before = tagged(source)
     given = {key: _read(path, key, value, before, used) for key, value in overrides.items()}
+    _check_given(path, before, given)
+    _check_spelt(path, before, used)
     text = _resolve(path, _made_ready(path, source, before, given), given)
     _check_used(path, source, before, used)
     return text
@@ -119,11 +124,14 @@ def _named_without_none(source: str, before: Mapping[str, Any], given: Mapping[s
     return recipe_text.replace(source, "output_folder", f"!ref {name}")
 
 
-def _resolve(path: Path, source: str, given: Mapping[str, Any]) -> str:
-    missing = [k for k, v in tagged(source).items() if v == {"!": "PLACEHOLDER"} and k not in given]
+def _check_given(path: Path, before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    missing = [k for k, v in before.items() if v == {"!": "PLACEHOLDER"} and k not in given]
     if missing:
         remedy = " ".join(f"--{key} VALUE" for key in missing)
         raise ConfigError(f"{path.name}: {', '.join(missing)} must be given: {remedy}")
+
+
+def _resolve(path: Path, source: str, given: Mapping[str, Any]) -> str:
     try:
         resolved = resolve_references(source, dict(given), overrides_must_match=False)
         return str(resolved.getvalue() if hasattr(resolved, "getvalue") else resolved.read())
@@ -188,7 +196,18 @@ def plain_recipe(text: str) -> dict[str, Any]:
     return plain(text)
 
 
-def _check_used(path: Path, source: str, keys: Iterable[str], used: set[str]) -> None:
+def _check_spelt(path: Path, keys: Collection[str], used: Collection[str]) -> None:
+    """Refuse what is most likely a misspelt key, though a ``!ref`` may use it: the default would be trained."""
+    absent = [key for key in used if key not in keys]
+    for key in (key for key in keys if key not in used and not key.startswith("__")):
+        meant = nearest(key, absent, _MISSPELT)
+        if meant:
+            raise ConfigError(
+                f"{path.name}: training reads no key {key!r}{meant}; mend it, or write __{key} if a !ref needs it"
+            )
+
+
+def _check_used(path: Path, source: str, keys: Iterable[str], used: Collection[str]) -> None:
     referred = {name for ref in _REF.findall(source) for name in _NAME.findall(ref)}
     for key in keys:
         if key not in used and key not in referred and not key.startswith("__"):

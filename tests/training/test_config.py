@@ -34,7 +34,7 @@ __hidden: 3
 optimiser: !name:torch.optim.Adam
     lr: !ref <lr>
 """
-USED = ("conditioner", "options", "optimiser")
+USED = ("conditioner", "options", "optimiser", "backbone")
 
 
 REQUIRED = {
@@ -341,6 +341,13 @@ def test_null_can_be_written_as_python_writes_it(recipe):
             "",
             r"r.yaml, line 9: not YAML: .* while parsing a flow node that begins in line 9",
         ),
+        (
+            "backbon: gru\n__f: !ref <backbone>\n",
+            "",
+            "r.yaml: training reads no key 'backbon'; did you mean 'backbone'",
+        ),
+        ("backbon: gru\n__f: !ref <backbon>\n", "", "'backbone'.; mend it, or write __backbon if a !ref"),
+        ("backbon: gru\n__f: !ref <backbon>\n", "--backbone gru", "did you mean 'backbone'"),
         ("lr: 3\n", "", r"r.yaml, line 8: 'lr' is there already, in line 2; remove one"),
         ("epochs: 3\nx: !ref <epocs>\n", "", "!ref <epocs>: no such key; did you mean 'epochs'"),
         ("", "--optimiser !name:torch.optim.SGD", "nothing can be built on the command line"),
