@@ -12,8 +12,9 @@ from pse_plugins.assembly import build_enhancer
 from pse_plugins.backbones.gru import Gru
 from pse_plugins.backbones.specialist_ensemble import SpecialistEnsemble
 from pse_plugins.contracts import Backbone, Prepared, SpeakerCue, SpeakerEncoder, StateSpec, initial_state
-from pse_plugins.cost import count_parameters
+from pse_plugins.cost import count_macs, count_parameters
 from pse_plugins.errors import ComponentError, ConfigError
+from pse_plugins.speaker_encoders.gru_siamese import GruSiamese
 
 POLICY = {"first": 6, "every": 2, "smoothing": 2, "hysteresis": 0.0, "warm_up": 3, "fade": 4}
 
@@ -205,6 +206,27 @@ def test_the_ensembles_of_the_paper_have_its_sizes():
     assert size(5, 256)[1] == 5593605
     assert round(100 * (1 - (experts + gate) / PARAMETERS[512]), 1) == 48.7
     assert round(100 * (1 - (PARAMETERS[64] + gate) / PARAMETERS[512]), 1) == 93.3
+
+
+MACS = {64: 168192, 128: 410112, 256: 1115136, 512: 3409920, 1024: 11538432}
+HEARING = 3 * 32 * (513 + 32) + 3 * 32 * (32 + 32)
+"""Multiply-accumulates a frame: of specialists, and of f."""
+
+
+@pytest.mark.parametrize(("hidden", "count"), MACS.items())
+def test_specialists_cost_what_their_products_do(hidden, count):
+    frames = torch.zeros(1, 10, 513)
+    assert count_macs(lambda: Gru(513, None, hidden=hidden).eval()(frames, Prepared())) == 10 * count
+
+
+@pytest.mark.parametrize("experts", [2, 10, 20])
+def test_a_frame_costs_the_gate_and_one_specialist_whatever_their_number(experts):
+    policy = {"first": 0, "every": 1, "hysteresis": 0.99}  # as untrained, the gate asks for no change
+    gru = partial(Gru, 513, hidden=64)
+    made = SpecialistEnsemble(513, None, gru, partial(GruSiamese, "features", 513), experts=experts, **policy)
+    frames, state = torch.rand(1, 10, 513), initial_state(made.eval().state_spec(), 1, torch.zeros(1))
+    run = count_macs(lambda: made.step(frames, Prepared(), state))
+    assert run == 10 * (MACS[64] + HEARING + 32 * experts)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _WAYS = ("stream", "oracle", "random", "enrolled")
 SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned", *INSIDE)
+VALID = "valid"
+"""The set of mixtures of validation voices, that a choice may be made by."""
 Key = tuple[str, int, str, str]
 """Size, K, partition, system: what differs between rows of the table."""
 
@@ -137,6 +139,19 @@ def _difference(row: Sequence[Scored], base: Mapping[int, Scored], test: str) ->
     return f"{mean.mean:+.2f} [{mean.low:+.2f}, {mean.high:+.2f}]"
 
 
+def choices(scored: Iterable[Scored]) -> list[str]:
+    """Say which K the validation mixtures choose for fine-tuned ensembles, a line for each size."""
+    by_size: dict[str, dict[int, float]] = {}
+    for (size, k, partition, system), row in group(s for s in scored if VALID in s.items).items():
+        if system == "fine-tuned" and partition == "k-means":
+            by_size.setdefault(size, {})[k] = float(gains(row, VALID)[0].mean())
+    return [
+        f"{size}, by validation: K = {max(found, key=lambda k: found[k])} "
+        f"({', '.join(f'K = {k}: {gain:.2f} dB' for k, gain in found.items())})"
+        for size, found in by_size.items()
+    ]
+
+
 def write_report(folder: str | Path, out: str | Path) -> Path:
     """Write ``results.md`` and the figures.
 
@@ -168,7 +183,7 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
         f"speakers, SI-SDR of the mixture {mixture[test]:.2f} dB\n\n{table(scored, test)}\n"
         for test in tests
     ]
-    (out / "results.md").write_text("\n".join(parts), "utf-8")
+    (out / "results.md").write_text("\n".join([*parts, *choices(scored)]) + "\n", "utf-8")
     figures.sizes(scored, tests[0], out / "sizes.png")
     figures.voices(scored, out / "voices.png")
     figures.gate(scored, tests[0], out / "gate.png")

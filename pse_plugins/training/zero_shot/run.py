@@ -13,8 +13,8 @@ from ...errors import ConfigError, nearest
 from ..reading import read_recipe
 from . import scoring
 from .lab import Lab
-from .report import write_report
-from .stages import STAGES
+from .report import VALID, write_report
+from .stages import ALONE, STAGES
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +90,9 @@ def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
         if stage == "evaluate":
             scoring.evaluate(lab)
         for step in STAGES.get(stage, ()):
-            step(lab)
-        if stage == "finetune":
+            if lab.k > 1 or step in ALONE:
+                step(lab)
+        if stage == "finetune" and lab.k > 1:
             scoring.ship(lab)
 
 
@@ -113,11 +114,12 @@ def _stages(settings: dict[str, Any]) -> list[str]:
 def _tests(
     make: Callable[..., RecipeData], settings: dict[str, Any], data: RecipeData
 ) -> dict[str, MixtureDataset]:
-    """Make the test sets: the same mixtures whatever the seed of the training."""
+    """Make the test sets, and one to choose by: the same mixtures whatever the seed of the training."""
     named = settings.get("tests")
     if not named:
-        return {"test": data.test}
-    return {name: make(**{"seed": 0, **options}).test for name, options in named.items()}
+        return {"test": data.test, VALID: data.valid}
+    made = {name: make(**{"seed": 0, **options}) for name, options in named.items()}
+    return {**{name: sets.test for name, sets in made.items()}, VALID: next(iter(made.values())).valid}
 
 
 def _cells(sweep: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:

@@ -41,10 +41,10 @@ def evaluate(lab: Lab) -> None:
     systems: dict[str, Callable[[], Enhancer]] = {
         "generalist": lambda: network_of(lab, lab.generalist()),
         "generalist-longer": lambda: network_of(lab, lab.generalist(longer=True)),
-        "naive": lambda: naive(lab),
-        "fine-tuned": lambda: finetuned(lab),
     }
-    for name, balanced in INSIDE.items() if lab.settings.get("inside") else ():
+    if lab.k > 1:
+        systems |= {"naive": lambda: naive(lab), "fine-tuned": lambda: finetuned(lab)}
+    for name, balanced in INSIDE.items() if lab.settings.get("inside") and lab.k > 1 else ():
         systems[name] = lambda b=balanced: inside_of(lab, b)  # type: ignore[misc]
     lists: dict[str, TestList] = {}
     for name, load in systems.items():

@@ -257,4 +257,7 @@ STAGES: dict[str, tuple[Callable[[Lab], None], ...]] = {
     "finetune": (generalist_longer, finetune, inside),
 }
 """Stage -> what it does, in order; ``evaluate`` follows."""
-__all__ = ["STAGES", "embed_voices", "ensemble_of", "finetuned", "inside_of", "naive", "network_of"]
+
+ALONE = (verify, generalist, generalist_longer)
+"""What is done where ``k`` is 1: the generalist is all there is."""
+__all__ = ["ALONE", "STAGES", "embed_voices", "ensemble_of", "finetuned", "inside_of", "naive", "network_of"]

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from pse_plugins.cli import run as pse
+from pse_plugins.training.zero_shot.stages import STAGES
 
 RECIPE = """
 task: zero-shot-ensemble
@@ -93,8 +94,13 @@ def times(folder):
 def test_the_report_compares_all_systems(project):
     text = (project / "runs" / "report" / "results.md").read_text()
     rows = [line.split("|")[4].strip() for line in text.splitlines() if line.startswith("| gru-4")]
-    assert rows[:4] == ["generalist", "generalist-longer", "naive", "fine-tuned"]
-    assert rows[4:] == ["experts-inside", "experts-inside-unbalanced"]
+    systems = ["generalist", "generalist-longer", "naive", "fine-tuned"]
+    assert rows == 2 * [*systems, "experts-inside", "experts-inside-unbalanced"]
+    assert (
+        text.index("## test: ")
+        < text.index("## valid: ")
+        < text.index("gru-4, by validation: K = 2 (K = 2: ")
+    )
     assert {p.name for p in (project / "runs" / "report").iterdir()} >= {
         "sizes.png",
         "voices.png",
@@ -116,6 +122,19 @@ def test_what_is_done_is_not_done_again(project):
     before = times(project / "runs" / "3")
     assert train(project) == 0
     assert times(project / "runs" / "3") == before
+
+
+def test_one_specialist_is_the_generalist_alone(project):
+    assert train(project, "--k", "1", "--hidden", "3", "--stages", str([*STAGES, "evaluate"])) == 0
+    assert {p.name for p in (project / "runs/3/experts/gru-3").iterdir()} == {
+        "generalist",
+        "generalist-longer",
+    }
+    assert {p.name for p in (project / "runs/3/scores/gru-3").iterdir()} == {
+        "generalist",
+        "generalist-longer",
+    }
+    assert not list((project / "runs/3").glob("*/*k1"))
 
 
 def test_another_size_uses_the_same_embedding_and_gate(project):
