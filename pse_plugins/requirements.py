@@ -10,7 +10,7 @@ import yaml
 from . import host
 from .api import KINDS
 from .errors import ConfigError
-from .plugin_sources import OWN, installed_version, own_version, pip_install
+from .plugin_sources import OWN, installed_version, normalise, own_version, pip_install
 
 KEY = "requires_plugins"
 """A recipe's key for the plugins that it needs: ``requires_plugins: [pse-moe>=0.1]``."""
@@ -100,6 +100,35 @@ def check_recipe(text: str) -> None:
         command = pip_install(*(need.install for need in needs if need.install))
         why = "; ".join(need.why for need in needs)
         raise ConfigError(f"{KEY}: " + ": ".join(filter(None, (why, command))))
+
+
+def stated_and_used(text: str, used: Iterable[str]) -> list[str]:
+    """List what a recipe requires and, for who runs it again, the plugins that it was run with.
+
+    Parameters
+    ----------
+    text : str
+        The recipe. What it requires already stays as it is.
+    used : iterable of str
+        The distributions, as `of_components` lists them; this one is none of the plugins.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> stated_and_used("requires_plugins: [pse-gain]", ["pse-gain==0.2", "pse-moe==0.1", "pse-plugins==0.1.0"])
+    ['pse-gain', 'pse-moe>=0.1']
+    """
+    from packaging.requirements import Requirement
+
+    stated = _stated(text)
+    known = {normalise(name) for name in (OWN, *(Requirement(each).name for each in stated))}
+    at_least = [
+        line.partition("+")[0].replace("==", ">=") for line in used
+    ]  # local versions go with == alone
+    return stated + [line for line in at_least if normalise(line.partition(">=")[0]) not in known]
 
 
 def unmet(requirements: Iterable[str]) -> list[Need]:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from fake_plugins import good
 from packaging.requirements import Requirement
 
@@ -17,7 +18,7 @@ from pse_plugins.cli import run as pse
 from pse_plugins.errors import BundleError, ConfigError
 from pse_plugins.host import get_host
 from pse_plugins.requirements import check_recipe, in_use
-from pse_plugins.training.record import plugins, write_record
+from pse_plugins.training.record import in_words, plugins, write_record
 
 training = importlib.import_module("pse_plugins.training.run")
 OWN = f"pse-plugins=={pse_plugins.__version__}"
@@ -57,6 +58,33 @@ def test_a_training_run_records_where_its_components_come_from(install, tmp_path
     ):
         write_record("", [], {"seed": 1}, build_enhancer(config), tmp_path)
         assert (tmp_path / "plugins.txt").read_text().splitlines() == listed
+
+
+@pytest.mark.parametrize(
+    ("recipe", "required"),
+    [
+        ("seed: 1\n", ["pse-fake-gain>=0.2rc1"]),
+        ("seed: 1\nrequires_plugins: []\nlr: 2\n", ["pse-fake-gain>=0.2rc1"]),
+        ("requires_plugins:\n- pse-x>=1,<2\nlr: 2\n", ["pse-x>=1,<2", "pse-fake-gain>=0.2rc1"]),
+        ("requires_plugins: [Pse_Fake.Gain <3]\n", ["Pse_Fake.Gain <3"]),
+    ],
+)
+def test_a_runs_recipe_requires_the_plugins_that_it_used(install, tmp_path, recipe, required):
+    install("pse-fake-gain", good("gain"), version="0.2rc1+mine.1")
+    install("pse-fake-other", good("other"))
+    write_record(recipe, [], {"seed": 1}, build_enhancer(TINY), tmp_path)
+    written = (tmp_path / "recipe.yaml").read_text()
+    assert yaml.safe_load(written) == {**yaml.safe_load(recipe), "requires_plugins": required}
+    if "pse-x" not in recipe:
+        check_recipe(written)
+    write_record(recipe, [], {"seed": 1}, build_enhancer({**TINY, "conditioner": "film"}), tmp_path)
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text()) == yaml.safe_load(recipe)
+
+
+def test_what_is_trained_is_named_as_it_is_built():
+    film = {key: value for key, value in TINY.items() if key != "conditioner"}
+    assert in_words(build_enhancer(film)) == "d-vector + film + gru"
+    assert in_words(build_enhancer({**film, "conditioner": None})) == "gru"
 
 
 def test_a_loss_and_the_parts_of_an_ensemble_come_from_somewhere_too(install):

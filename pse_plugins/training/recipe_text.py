@@ -59,6 +59,20 @@ def replace(text: str, key: str, value: str) -> str:
     return block.sub(lambda _: f"{key}: {value}\n", text)
 
 
+def put(text: str, key: str, value: str) -> str:
+    r"""Give a top-level key a value as `replace` does, at the end where the text has no such key.
+
+    Examples
+    --------
+    >>> print(put("a: 1\n", "b", "[2]"))
+    a: 1
+    b: [2]
+    <BLANKLINE>
+    """
+    there = re.search(rf"^{re.escape(key)}:", text, re.MULTILINE)
+    return replace(text, key, value) if there else f"{text.rstrip()}\n{key}: {value}\n".lstrip()
+
+
 def hide(text: str, used: Container[str]) -> str:
     r"""Put ``__`` before all top-level keys but these: they have served, and what refers to them still can.
 

@@ -20,6 +20,7 @@ from ..assembly import named_components, with_defaults
 from ..bundle import save
 from ..enhancer import Enhancer
 from ..errors import ConfigError
+from . import recipe_text
 from .plain_yaml import tagged
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def write_record(
     Parameters
     ----------
     recipe : str
-        Resolved.
+        Resolved; the packages of other people's components are added to what it requires.
     argv : sequence of str
         The command line.
     settings : mapping
@@ -44,7 +45,10 @@ def write_record(
         The run's folder.
     """
     output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.yaml").write_text(recipe, "utf-8")
+    used = plugins(enhancer, settings)
+    required = requirements.stated_and_used(recipe, used)
+    text = recipe_text.put(recipe, requirements.KEY, str(required)) if required else recipe
+    (output / "recipe.yaml").write_text(text, "utf-8")
     plain = {
         k: v
         for k, v in settings.items()
@@ -61,7 +65,7 @@ def write_record(
         "settings": plain,
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")
-    (output / "plugins.txt").write_text("\n".join(plugins(enhancer, settings)) + "\n", "utf-8")
+    (output / "plugins.txt").write_text("\n".join(used) + "\n", "utf-8")
 
 
 def plugins(enhancer: Enhancer, settings: Mapping[str, Any]) -> list[str]:
@@ -74,11 +78,19 @@ def plugins(enhancer: Enhancer, settings: Mapping[str, Any]) -> list[str]:
     settings : mapping
         What the recipe built; its loss counts.
     """
-    config = enhancer.config
-    if enhancer.speaker_encoder is None:
-        config = {**config, "speaker_encoder": None}
-    named = [(kind, place[key]) for kind, place, key in named_components(config)]
+    named = [(kind, place[key]) for kind, place, key in named_components(_built(enhancer))]
     return requirements.of_components([*named, ("loss", settings.get("loss") or "si-sdr")])
+
+
+def in_words(enhancer: Enhancer) -> str:
+    """Name the parts that an enhancer is built of, ``"d-vector + film + gru"``."""
+    built = _built(enhancer)
+    return " + ".join(built[kind] for kind in ("speaker_encoder", "conditioner", "backbone") if built[kind])
+
+
+def _built(enhancer: Enhancer) -> dict[str, Any]:
+    """Give the configuration of what there is: an encoder that nothing reads is named and not built."""
+    return enhancer.config if enhancer.speaker_encoder else {**enhancer.config, "speaker_encoder": None}
 
 
 def check_same_model(enhancer: Enhancer, output: Path) -> None:

@@ -22,7 +22,7 @@ from .brain import PSEBrain
 from .cues import CueBank
 from .fitting import Job, fit
 from .reading import read_recipe
-from .record import check_same_model, check_same_settings, save_bundle, write_record
+from .record import check_same_model, check_same_settings, in_words, save_bundle, write_record
 from .schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -82,16 +82,15 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     torch.manual_seed(int(settings["seed"]))
     with checks.options_found(settings):
         enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
-    parts = [str(settings.get(kind)) for kind in ("speaker_encoder", "conditioner", "backbone")]
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
-    logger.info("training %s: %.2f M parameters to train", " + ".join(parts), trained / 1e6)
+    logger.info("training %s: %.2f M parameters to train", in_words(enhancer), trained / 1e6)
     check_same_model(enhancer, output)
     check_same_settings(recipe, output)
+    data = _data(settings["data"])
     ddp_barrier()
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
-    data = _data(settings["data"])
     _standardise(enhancer, data, int(settings.get("standardise") or 0))
     bank = _bank(enhancer, data, settings)
     meta = fit(

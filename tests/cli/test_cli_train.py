@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -57,6 +58,19 @@ def test_a_sample_of_the_matrix_trains_from_the_command_line(parts, corpus, tmp_
     assert config["backbone"] == parts["backbone"]
     assert config["conditioner"] == (None if parts["conditioner"] == "null" else parts["conditioner"])
     bundle.load(tmp_path / "run" / "bundle")
+
+
+def test_a_wrong_data_folder_makes_no_folder_and_what_is_built_is_named(
+    tmp_path, monkeypatch, capsys, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    given = [word for key, value in GIVEN.items() for word in (f"--{key}", value)]
+    small = ["--speaker_encoder", "gru-siamese", "--conditioner", "null", "--backbone_options", "hidden: 8"]
+    with caplog.at_level(logging.INFO):
+        assert pse(["train", "LibriSpeech/personalised/gru", *given, *small]) == 2
+    assert "speech" in capsys.readouterr().err.splitlines()[-1]
+    assert "training gru: " in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
