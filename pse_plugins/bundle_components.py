@@ -12,7 +12,7 @@ from . import host, requirements
 from .api import Component
 from .assembly import named_components
 from .errors import BundleError, ComponentError
-from .plugin_sources import OWN, installed_version, pip_install
+from .plugin_sources import OR_LOCAL, OWN, installed_version, pip_install
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def check_plugins(folder: Path, plugins: list[str]) -> None:
         command = pip_install(requirement)
         installed = installed_version(name)
         if installed is None:
-            raise BundleError(f"{folder}: needs the plugin {requirement}: {command}")
+            raise BundleError(f"{folder}: needs the plugin {requirement}: {command}{OR_LOCAL}")
         if installed != version:
             _log.warning(
                 "pse: %s: made with %s, and %s is installed; if it sounds wrong: %s",

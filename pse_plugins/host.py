@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pluggy
@@ -16,7 +16,7 @@ from . import plugin_loading, plugin_remedies, plugin_sources
 from .api import KINDS, Component, HookSpecs
 from .errors import ComponentError, ConfigError, PseError, nearest
 from .plugin_loading import output_to_stderr
-from .plugin_sources import Caution, Failure, LeftOut, Remark, Source, UnfitPlugin, normalise
+from .plugin_sources import OR_LOCAL, Caution, Failure, LeftOut, Remark, Source, UnfitPlugin, normalise
 from .signatures import check_options
 
 ROOMS = tuple(
@@ -24,6 +24,8 @@ ROOMS = tuple(
     for room in ("speaker_encoders", "conditioners", "backbones", "losses", "metrics", "recognisers")
 )
 """The built-in plugin modules: named, never imported by name."""
+
+_MAY_BE_NULL = ("speaker_encoder", "conditioner")
 
 _PLAIN_ERRORS = (PseError, *PseError.__subclasses__())
 
@@ -92,7 +94,7 @@ class Host:
         ComponentError
             If nobody offers it, or if two plugins do and the short name does not say which.
         """
-        offers = self.components(kind)
+        kind, offers = as_kind(kind), self.components(kind)
         given, _, short = str(name).rpartition("/")
         found = [c for c in offers if c.name == short and normalise(given) in ("", normalise(c.distribution))]
         if len(found) == 1:
@@ -101,8 +103,20 @@ class Host:
         if found:
             full = "; ".join(f"{c.distribution}/{c.name} ({c.provider})" for c in found)
             raise ComponentError(f"{kind} {name!r} is offered by {len(found)} plugins; name one of: {full}")
-        names = [c.name for c in offers]
-        raise ComponentError(f"no {kind} {name!r}{self.why_not(name, names)}; available: {', '.join(names)}")
+        why = self._elsewhere(kind, given, short) or self.why_not(name, {c.name for c in offers})
+        raise ComponentError(f"no {kind} {name!r}{why}; available: {', '.join(_told_apart(offers))}")
+
+    def _elsewhere(self, kind: str, given: str, short: str) -> str:
+        """Say which other kind a name is of, or how none is written; empty if neither is asked for."""
+        if kind in _MAY_BE_NULL and short.lower() == "none":
+            return "; null says none"
+        of = [
+            f"{c.provider} offers it as a {other}, by {KINDS[other]}"
+            for other in KINDS
+            for c in self._offers[other]
+            if c.name == short and normalise(given) in ("", normalise(c.distribution))
+        ]
+        return "".join(f"; {each}" for each in of)
 
     def why_not(self, name: str, known: Iterable[str]) -> str:
         """Say why nobody may offer a name, to go behind it: plugins that are not loaded, or else a misspelling.
@@ -121,7 +135,7 @@ class Host:
         """
         given, _, short = str(name).rpartition("/")
         if given and plugin_sources.installed_version(given) is None:
-            return f"; {given} is not installed: {plugin_sources.pip_install(given)}"
+            return f"; {given} is not installed: {plugin_sources.pip_install(given)}{OR_LOCAL}"
         away = [r for r in self._away() if normalise(given) in ("", normalise(r.provider))]
         self._untold = [remark for remark in self._untold if remark not in away]
         self._warn()
@@ -191,6 +205,7 @@ class Host:
         seconds = time.perf_counter() - began
         self._remark(plugin_loading.remarks(source, offers, seconds, imported_torch))
         for kind, components in offers.items():
+            self._remark(_doubles(kind, components, self._offers[kind]))
             self._offers[kind].extend(components)
             self._sources.update(((c.provider, c.name), source) for c in components)
 
@@ -203,6 +218,22 @@ class Host:
                     raise UnfitPlugin(
                         f"another of its entry points offers a {kind} {component.name!r} already"
                     )
+
+
+def _doubles(kind: str, new: Iterable[Component], others: Iterable[Component]) -> Iterator[Remark]:
+    """Remark on short names that no longer say which component is meant."""
+    for component in new:
+        for other in (each for each in others if each.name == component.name):
+            names = " or ".join(f"{each.distribution}/{each.name}" for each in (component, other))
+            reason = f"offers a {kind} {component.name!r}, as {other.provider} does"
+            remedy = f"write {names}: the short name is an error"
+            yield Remark(component.distribution, component.provider.partition(" ")[2], reason, remedy)
+
+
+def _told_apart(offers: Sequence[Component]) -> list[str]:
+    """Name components, those that share a name with their distributions."""
+    names = [c.name for c in offers]
+    return [c.name if names.count(c.name) == 1 else f"{c.distribution}/{c.name}" for c in offers]
 
 
 def as_kind(written: str) -> str:
@@ -272,12 +303,12 @@ def construct(
     Raises
     ------
     PseError
-        Of the type that the factory raises; a ConfigError where it raises a ValueError.
+        Of the type that the factory raises; a ConfigError where it raises a ValueError, or SystemExit.
     """
     try:
         return factory(*sizes, **options)
-    except (PseError, ValueError) as error:
-        said = str(error)
+    except (PseError, ValueError, SystemExit) as error:
+        said = f"it would end the program ({error!r})" if isinstance(error, SystemExit) else str(error)
         if getattr(error, "says_who", False) or said.startswith(f"{component.name}:"):
             raise  # a component inside this one was named already, or this one names itself
         kept = type(error) if type(error) in _PLAIN_ERRORS else ConfigError

@@ -44,6 +44,10 @@ def remedy(source: Source, error: BaseException) -> str:
         first = f"{folder} is gone: pip install -e the folder where it is now"
     elif folder and name in first.split():  # its author is at work: another version is no remedy
         first = f"mend {_place(source, error, folder)}"
+    elif folder and isinstance(error, ModuleNotFoundError) and not _unmet(source):
+        first = (
+            f"mend {_place(source, error, folder)}, or {first}"  # most likely misspelt: nothing declares it
+        )
     if normalise(name) == OWN:
         return first
     return f"{first}, or pip uninstall {name}, or set PSE_BLOCK={name}"
@@ -94,20 +98,19 @@ def _install(source: Source, error: ImportError) -> str:
         return f"pip install -U {OWN} {source.provider}"
     if not isinstance(error, ModuleNotFoundError):
         return f"pip install -U {source.provider}"
-    unmet: dict[str, str] = {}
-    with contextlib.suppress(Exception):  # metadata that cannot be read
-        unmet = _unmet((source.distribution.requires if source.distribution else None) or [])
+    unmet = _unmet(source)
     same = [text for name, text in unmet.items() if name == normalise(top)]
     return pip_install(*(same or unmet.values() or [normalise(top)]))
 
 
-def _unmet(requires: list[str]) -> dict[str, str]:
-    """Find the dependencies that a distribution declares and that are not installed, as pip takes them."""
+def _unmet(source: Source) -> dict[str, str]:
+    """Find the dependencies that a plugin declares and that are not installed, as pip takes them."""
     from packaging.requirements import Requirement
 
     unmet = {}
-    for requirement in map(Requirement, requires):
-        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if needed and installed_version(requirement.name) is None:
-            unmet[normalise(requirement.name)] = f"{requirement.name}{requirement.specifier}"
+    with contextlib.suppress(Exception):  # metadata that cannot be read
+        for requirement in map(Requirement, (source.distribution and source.distribution.requires) or ()):
+            needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if needed and installed_version(requirement.name) is None:
+                unmet[normalise(requirement.name)] = f"{requirement.name}{requirement.specifier}"
     return unmet

@@ -31,6 +31,9 @@ OWN = "pse-plugins"
 PROJECT = "pyproject.toml"
 """The file in a plugin's folder that names its entry points."""
 
+OR_LOCAL = ", or pip install -e its folder"
+"""What else installs a plugin that is missing here: it may be nowhere but on this machine."""
+
 _LONGEST = 300
 
 

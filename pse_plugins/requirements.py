@@ -10,7 +10,7 @@ import yaml
 from . import host
 from .api import KINDS
 from .errors import ConfigError
-from .plugin_sources import OWN, installed_version, normalise, own_version, pip_install
+from .plugin_sources import OR_LOCAL, OWN, installed_version, normalise, own_version, pip_install
 
 KEY = "requires_plugins"
 """A recipe's key for the plugins that it needs: ``requires_plugins: [pse-moe>=0.1]``."""
@@ -25,10 +25,13 @@ class Need(NamedTuple):
         ``"pse-moe>=0.1 (not installed)"``.
     install : str
         What to give to ``pip install``, ``"pse-moe>=0.1"``; empty where another version would not help.
+    absent : bool
+        Whether no version is installed.
     """
 
     why: str
     install: str
+    absent: bool = False
 
 
 def of_provider(provider: str) -> str:
@@ -98,6 +101,7 @@ def check_recipe(text: str) -> None:
     needs = unmet(_stated(text))
     if needs:
         command = pip_install(*(need.install for need in needs if need.install))
+        command += OR_LOCAL if any(need.absent for need in needs) else ""
         why = "; ".join(need.why for need in needs)
         raise ConfigError(f"{KEY}: " + ": ".join(filter(None, (why, command))))
 
@@ -169,7 +173,7 @@ def _need(text: str) -> Need | None:
         return None
     version = installed_version(wanted.name)
     if version is None:
-        return Need(f"{text} (not installed)", text)
+        return Need(f"{text} (not installed)", text, absent=True)
     if not wanted.specifier.contains(version, prereleases=True):
         return Need(f"{text} ({version} is installed)", text)
     absent = host.get_host().why_absent(wanted.name)

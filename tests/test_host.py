@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_plugins import good, names, pse, put, said
 
-from pse_plugins import Component, build
+from pse_plugins import Component, __version__, build
 from pse_plugins.api import KINDS
 from pse_plugins.assembly import build_enhancer
 from pse_plugins.errors import AudioError, ComponentError, ConfigError
@@ -17,6 +17,7 @@ from pse_plugins.host import Host, get_host
 from pse_plugins.plugin_sources import LeftOut
 
 ROOT = Path(__file__).parent.parent
+OWN = f"pse-plugins {__version__}"
 
 
 def test_built_ins_come_through_the_same_door():
@@ -48,6 +49,51 @@ def test_a_name_offered_twice_is_an_error_only_when_used_short(install):
     assert host.find("conditioner", "concat").name == "concat"
     with pytest.raises(ComponentError, match="no conditioner 'pse-fake-c/film'"):
         host.find("conditioner", "pse-fake-c/film")
+
+
+def test_a_name_that_two_offer_is_remarked_on_and_listed_with_who_offers_it(install):
+    install("pse-fake-a", good("film"))
+    host = Host()
+    (remark,) = host.remarks
+    assert str(remark).startswith(
+        f"remark on pse-fake-a 0.1: offers a conditioner 'film', as {OWN} does (fix: "
+    )
+    assert "pse-fake-a/film or pse-plugins/film" in remark.remedy
+    with pytest.raises(ComponentError) as error:
+        host.find("conditioner", "flm")
+    listed = str(error.value).partition("available: ")[2].split(", ")
+    assert {"concat", "pse-fake-a/film", "pse-plugins/film"} < set(listed) and "film" not in listed
+    assert "did you mean 'film'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        (
+            "backbone",
+            "wobble",
+            "no backbone 'wobble'; pse-fake-a 0.1 offers it as a conditioner, by pse_conditioners;",
+        ),
+        (
+            "loss",
+            "pse-fake-a/wobble",
+            "; pse-fake-a 0.1 offers it as a conditioner, by pse_conditioners; available",
+        ),
+        (
+            "speaker-encoder",
+            "gru",
+            f"no speaker_encoder 'gru'; {OWN} offers it as a backbone, by pse_backbones;",
+        ),
+        ("conditioner", "none", "no conditioner 'none'; null says none; available: add, "),
+        ("speaker_encoder", "None", "no speaker_encoder 'None'; null says none; "),
+        ("backbone", "none", "no backbone 'none'; available: "),
+    ],
+)
+def test_a_name_of_another_kind_is_said_to_be_and_so_is_the_way_to_write_none(install, kind, name, said):
+    install("pse-fake-a", good("wobble"))
+    with pytest.raises(ComponentError) as error:
+        Host().find(kind, name)
+    assert said in str(error.value)
 
 
 def test_one_distribution_cannot_offer_a_name_twice_through_two_entry_points(install):
@@ -216,7 +262,8 @@ def test_a_misspelt_class_shows_the_nearest(install):
 
 def test_a_distribution_that_is_not_installed_is_said_to_be(install):
     with pytest.raises(
-        ComponentError, match=r"no conditioner 'pse-away/film'.*; pse-away is not installed: pip"
+        ComponentError,
+        match=r"no conditioner 'pse-away/film'.*; pse-away is not installed: pip install pse-away, or pip install -e",
     ):
         build("conditioner", "pse-away/film")
 
@@ -270,6 +317,8 @@ from pse_plugins.contracts import Conditioner
 from pse_plugins.errors import AudioError
 class Picky(Conditioner):
     def __init__(self, dim, cue_dim, order=1):
+        if order > 3:
+            raise SystemExit(0)
         if order > 2:
             raise AudioError("order is 3 at most")
         if order > 1:
@@ -286,7 +335,11 @@ def picky(install):
 
 @pytest.mark.parametrize(
     ("order", "kind", "words"),
-    [(2, ConfigError, "order must be odd"), (3, AudioError, "order is 3 at most")],
+    [
+        (2, ConfigError, "order must be odd"),
+        (3, AudioError, "order is 3 at most"),
+        (4, ConfigError, r"it would end the program \(SystemExit\(0\)\)"),
+    ],
 )
 def test_what_a_constructor_refuses_is_said_with_the_components_name(picky, order, kind, words):
     where = f"^conditioner 'picky' \\(pse-fake 0.1\\): {words}$"

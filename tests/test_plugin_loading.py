@@ -205,10 +205,21 @@ def test_a_module_that_a_component_lacks_is_not_taken_for_a_misspelt_one(install
     (install.folder / "pse_fake_part.py").write_text("import pse_fake_pert")
     edit(install, good("ok").replace("pse_plugins.conditioners.film:Film", "pse_fake_part:X"))
     host = Host()
-    with pytest.raises(
-        ComponentError, match=r"No module named 'pse_fake_pert' \(fix: pip install pse-fake-pert"
-    ):
+    with pytest.raises(ComponentError) as error:
         host.load(host.find("conditioner", "ok"))
+    fix = f"(fix: mend {install.folder}/pse_fake_part.py:1, or pip install pse-fake-pert, or pip uninstall"
+    assert f"No module named 'pse_fake_pert' {fix}" in str(error.value)
+
+
+def test_who_imports_a_module_that_is_not_there_is_told_the_line_unless_the_plugin_declares_it(install):
+    edit(install, "import pse_fake_torhc")
+    (failure,) = Host().failures
+    place = f"{install.folder}/pse_fake_mine.py:1"
+    assert failure.remedy.startswith(f"mend {place}, or pip install pse-fake-torhc, or pip uninstall")
+    edit(install, "import pse_fake_torhc", version="0.2", requires=["pse-fake-torhc>1", "numpy"])
+    (install.folder / "pse_fake_mine-0.1.dist-info" / "entry_points.txt").unlink()
+    (failure,) = Host().failures
+    assert failure.remedy.startswith('pip install "pse-fake-torhc>1", or pip uninstall')
 
 
 @pytest.mark.parametrize(

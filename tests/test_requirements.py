@@ -131,13 +131,17 @@ def test_recipes_whose_plugins_are_there_pass(install, text):
     [
         (
             "[pse-fake-moe>=0.1]",
-            'requires_plugins: pse-fake-moe>=0.1 (not installed): pip install "pse-fake-moe>=0.1"',
+            'requires_plugins: pse-fake-moe>=0.1 (not installed): pip install "pse-fake-moe>=0.1", '
+            "or pip install -e its folder",
         ),
-        ("[pse-fake-moe]", "requires_plugins: pse-fake-moe (not installed): pip install pse-fake-moe"),
+        (
+            "[pse-fake-moe]",
+            "requires_plugins: pse-fake-moe (not installed): pip install pse-fake-moe, or pip install -e its folder",
+        ),
         (
             "[pse-fake-moe==3, numpy, pse-fake-gain>=0.3]",
             "requires_plugins: pse-fake-moe==3 (not installed); pse-fake-gain>=0.3 (0.2 is installed): "
-            'pip install pse-fake-moe==3 "pse-fake-gain>=0.3"',
+            'pip install pse-fake-moe==3 "pse-fake-gain>=0.3", or pip install -e its folder',
         ),
         (
             "[pse-plugins>=99]",
@@ -162,7 +166,7 @@ def test_a_plugin_that_is_installed_and_broken_or_blocked_is_not_there(install, 
     text = str(error.value)
     assert "installed, but skipped plugin pse-fake-gain 0.2: ModuleNotFoundError" in text
     assert "installed, but left out plugin pse-fake-b 0.1: PSE_BLOCK names it" in text
-    assert text.endswith(": pip install pse-fake-c")
+    assert text.endswith(": pip install pse-fake-c, or pip install -e its folder")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ def test_malformed_entries_say_so(value, words):
 def test_a_recipe_is_checked_before_anything_of_it_is_built(install, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.format(requires="[pse-fake-gain>=0.2]", folder=tmp_path))
-    with pytest.raises(ConfigError, match=r'not installed\): pip install "pse-fake-gain>=0.2"$'):
+    with pytest.raises(ConfigError, match=r'not installed\): pip install "pse-fake-gain>=0.2", or '):
         training.run([str(path)])
     assert [p.name for p in tmp_path.glob("run*")] == []
     install("pse-fake-gain", good("gain"), version="0.2")
@@ -199,10 +203,10 @@ def test_a_recipe_is_checked_before_anything_of_it_is_built(install, tmp_path):
 def test_the_requirement_can_be_overridden_on_the_command_line(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.format(requires="[]", folder=tmp_path))
-    with pytest.raises(ConfigError, match="pip install pse-fake-x$"):
+    with pytest.raises(ConfigError, match="pip install pse-fake-x, or pip install -e its folder$"):
         training.run([str(path), "--requires_plugins", "[pse-fake-x]"])
     for words in (["--requires_plugins", "[pse-fake-x>=0.1]"], ["--requires_plugins=[pse-fake-x>=0.1]"]):
-        with pytest.raises(ConfigError, match='pip install "pse-fake-x>=0.1"$'):
+        with pytest.raises(ConfigError, match='pip install "pse-fake-x>=0.1", or '):
             training.run([str(path), *words])
 
 
@@ -260,7 +264,8 @@ def test_a_bundle_whose_plugin_is_missing_names_the_command(made):
     folder, install = made
     install("pse-fake-other", good("gain"))
     with pytest.raises(
-        BundleError, match="needs the plugin pse-fake-gain==0.2: pip install pse-fake-gain==0.2$"
+        BundleError,
+        match="needs the plugin pse-fake-gain==0.2: pip install pse-fake-gain==0.2, or pip install -e ",
     ):
         bundle.load(folder)
 

@@ -159,7 +159,7 @@ def _facts(
     inside = host.load("conditioner", conditioner)[0] if conditioner else None
     try:
         return facts(kind, factory, conditioner=inside, **options)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return {"not measured": describe(error)}
 
 

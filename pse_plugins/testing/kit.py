@@ -136,7 +136,7 @@ def described(function: Callable[[], str | None]) -> str | None:
         return function()
     except Violation:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if os.environ.get("PSE_DEBUG", "") not in ("", "0"):
             traceback.print_exc()
         raise Violation(describe_error(error)) from error

@@ -47,6 +47,15 @@ def test_a_wrong_one_says_what_is_wrong_and_fails(offer, capsys):
     assert "FAILED   cue-matters" in out and "eight different speakers" in out
 
 
+def test_a_component_that_exits_fails_and_does_not_end_the_kit(offer, capsys):
+    def broken(dim, cue_dim):
+        raise SystemExit(0)
+
+    offer(broken)
+    assert cli.run(["check", "mine"]) == 1
+    assert "SystemExit: 0" in capsys.readouterr().out
+
+
 def test_checks_that_fail_alike_are_one_line(offer, capsys):
     def broken(dim, cue_dim):
         raise RuntimeError("the sky is falling")
