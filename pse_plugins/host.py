@@ -237,7 +237,7 @@ def _told_apart(offers: Sequence[Component]) -> list[str]:
 
 
 def as_kind(written: str) -> str:
-    """Read a kind as people write it.
+    """Read a kind as people may write it.
 
     Raises
     ------

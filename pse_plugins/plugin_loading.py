@@ -20,6 +20,9 @@ from .errors import nearest
 from .plugin_remedies import line_of, line_with
 from .plugin_sources import OWN, PROJECT, Caution, Remark, Source, UnfitPlugin
 
+PLACEHOLDER = "say in one line what it does"
+"""The summary that `pse new` writes, for the author to change."""
+
 SLOW = 0.5
 """Seconds that a plugin may take to load before it is remarked on."""
 
@@ -60,7 +63,7 @@ def collect(manager: pluggy.PluginManager, source: Source) -> dict[str, list[Com
 
 
 def remarks(source: Source, offers: dict[str, list[Component]], seconds: float, torch: bool) -> list[Remark]:
-    """Remark on a plugin that makes every command slow to start, or is written for a newer minor api.
+    """Remark on what slows every command down, is not said yet, or was written for a newer minor api.
 
     Parameters
     ----------
@@ -79,6 +82,12 @@ def remarks(source: Source, offers: dict[str, list[Component]], seconds: float, 
         remedy = 'name its factories as text, Component(..., factory="module:Class"), and import nothing else'
         reason = f"{what}: {seconds:.1f} s for every command"
         found.append(Remark(*who, reason, remedy, source.entry))
+    unsaid = [c.name for components in offers.values() for c in components if c.summary == PLACEHOLDER]
+    if unsaid:
+        reason = f"the summary of {', '.join(unsaid)} is still {PLACEHOLDER!r}"
+        found.append(
+            Remark(*who, reason, "say it, in Component(...): it is what pse plugins shows", source.entry)
+        )
     newest = max((c.api for components in offers.values() for c in components), default=API_VERSION)
     if newest > API_VERSION:
         reason = f"written for the newer api {newest}, this is {API_VERSION}; what it adds is not used"

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .plugins import KIND_WORDS
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FILES = {
     "pyproject.toml": "pyproject.toml",
@@ -23,9 +25,7 @@ _FILES = {
 def command(
     kind: Annotated[
         str,
-        typer.Argument(
-            help="conditioner, backbone, speaker-encoder, loss, metric or recogniser.", show_default=False
-        ),
+        typer.Argument(help=f"One of: {KIND_WORDS}.", show_default=False),
     ],
     name: Annotated[str, typer.Argument(help="Such as my-idea: what YAML will say.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder to put the package's folder in.")] = Path(),
@@ -53,11 +53,11 @@ def _words(kind: str, name: str) -> dict[str, Any]:
     """
     from .. import __version__
     from ..api import KINDS
-    from ..errors import ComponentError, ConfigError, nearest
+    from ..errors import ConfigError
+    from ..host import as_kind
+    from ..plugin_loading import PLACEHOLDER
 
-    kind = kind.replace("-", "_")
-    if kind not in KINDS:
-        raise ComponentError(f"no kind {kind!r}{nearest(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+    kind = as_kind(kind)
     name = name.removeprefix("pse-")
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -77,6 +77,7 @@ def _words(kind: str, name: str) -> dict[str, Any]:
         "cls": "".join(part.capitalize() for part in name.split("-")),
         "hook": KINDS[kind],
         "what": f"The {words} {name}",
+        "summary": PLACEHOLDER,
         "version": f"{major}.{minor}",
         "below": f"{major}.{int(minor) + 1}",
     }
@@ -96,8 +97,8 @@ def _check_free(words: dict[str, Any]) -> None:
     from ..plugin_sources import installed_version
     from .plugins import quiet_host
 
-    name, kind, package = words["name"], words["words"], words["package"]
-    taken = [c.provider for c in quiet_host().components(words["kind"]) if c.name == name]
+    name, kind, package = words["name"], words["kind"], words["package"]
+    taken = [c.provider for c in quiet_host().components(kind) if c.name == name]
     if taken:
         raise ConfigError(
             f"{taken[0]} offers a {kind} {name!r}: the short name would no longer say which; "

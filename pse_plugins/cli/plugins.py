@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..plugin_sources import Remark
 
-KIND_WORDS = ", ".join(kind.replace("_", "-") for kind in KINDS)
-"""The kinds as people write them, for the help of commands."""
+KIND_WORDS = ", ".join(KINDS)
+"""The kinds, for the help of commands."""
 
 
 def command(

@@ -140,5 +140,24 @@ def test_a_name_that_is_taken_is_refused(install, kind, name, said, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
+def test_a_kind_is_spelt_in_one_way_in_errors(capsys):
+    assert cli.run(["new", "speaker-encoder", "d-vector"]) == 2
+    assert "offers a speaker_encoder 'd-vector'" in capsys.readouterr().err
+
+
+def test_a_summary_that_nobody_has_written_is_remarked_on(packages, tmp_path):
+    pretend_installed(packages / "pse-my-loss", tmp_path)
+    paths = os.pathsep.join(map(str, (packages / "pse-my-loss", tmp_path, ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-m", "pse_plugins.cli", "plugins"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+        timeout=60,
+    )
+    said = "remark on pse-my-loss 0.1.0: the summary of my-loss is still 'say in one line what it does' (fix: say it"
+    assert said in done.stdout.splitlines()[-1]
+
+
 def test_a_name_of_another_kind_is_free(tmp_path):
     assert cli.run(["new", "loss", "film", "--out", str(tmp_path)]) == 0
