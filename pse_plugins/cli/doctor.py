@@ -62,9 +62,10 @@ class Finding(NamedTuple):
 
 
 def command() -> int:
-    """Check versions, torchaudio, extras, devices, sound libraries and plugins; say how to mend what is broken."""
+    """Check versions, extras, devices, plugins, each component and the default model; say how to mend what is broken."""
     plugins = list(_plugins())  # before torch is imported: a plugin that does it is remarked on
-    findings = [*_packages(), *_sound(), *_torchaudio(), *_devices(), *_extras(), *plugins, *_model()]
+    findings = [*_packages(), *_sound(), *_torchaudio(), *_devices(), *_extras(), *plugins]
+    findings += [*_components(), *_model()]
     for finding in findings:
         typer.echo(f"{finding.state}  {finding.what:<22} {finding.detail}")
     broken = [f.what for f in findings if f.state == "!!" and f.essential]
@@ -161,6 +162,21 @@ def _plugins() -> Iterator[Finding]:
         for notice in notices:
             said = ": ".join(filter(None, (notice.version, notice.reason)))
             yield Finding(state, f"plugin {notice.provider}", f"{said}; {notice.remedy}")
+
+
+def _components() -> Iterator[Finding]:
+    """Name the components that are listed and cannot be imported."""
+    from ..api import KINDS
+    from ..errors import PseError
+    from .plugins import quiet_host
+
+    host = quiet_host()
+    for kind in KINDS:
+        for component in host.components(kind):
+            try:
+                host.load(component)
+            except PseError as error:
+                yield Finding("!!", f"{kind} {component.name}", str(error))
 
 
 def _model() -> Iterator[Finding]:

@@ -23,10 +23,11 @@ def command(
     if out.suffix.lower() in SUFFIXES or out.is_dir():
         raise AudioError(f"{out}: not a name for a profile; use one such as me.profile")
     enhancer = load_model(model, device)
-    profile = enrol_speaker(enhancer, clips)
+    profile = enrol_speaker(enhancer, clips) if enhancer.needs_cue else None
     if profile is None:
         raise ConfigError(
-            "this model keeps whoever speaks: it has no use for a profile; choose another --model"
+            "this model needs no enrolment, and takes no profile: it keeps whoever speaks; give it to pse enhance "
+            "or pse stream without --enrol, or enrol with another --model"
         )
     profile.save(out)
     remark(f"wrote {out}: {len(clips)} clip(s), encoder {profile.encoder} {profile.fingerprint}")

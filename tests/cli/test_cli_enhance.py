@@ -173,7 +173,8 @@ def test_a_model_without_a_cue_takes_no_enrolment(tmp_path, clip, mixture):
     assert "does not use it" in unused.err
     refused = pse("enrol", clip, "--out", tmp_path / "me.profile", "--model", model(conditioner=None))
     assert refused.code == 2
-    assert "no use for a profile" in refused.err
+    assert "needs no enrolment, and takes no profile" in refused.err
+    assert refused.err.count("\n") == 1 and "without --enrol" in refused.err
 
 
 def test_a_backbone_that_cannot_stream_still_enhances_files(tmp_path, clip, mixture, monkeypatch):

@@ -207,6 +207,9 @@ class BrokenHost:
     def components(self, kind):
         return [self.good] if kind == "conditioner" else []
 
+    def load(self, component):
+        return dict
+
 
 def test_skipped_plugins_come_last_with_their_remedy(monkeypatch):
     monkeypatch.setattr("pse_plugins.host.get_host", BrokenHost)
@@ -276,6 +279,17 @@ def test_doctor_says_what_loading_says_of_a_model_that_needs_a_missing_plugin(in
     result = pse("doctor")
     assert f"!!  default model          {error.value}\n" in result.out
     assert "pip install pse-fake-gain==0.1" in result.out and "ready, but for what is marked !!" in result.out
+
+
+def test_doctor_imports_each_component(install):
+    install("pse-fake-late", good("late").replace("film:Film", "film:Flim"))
+    result = pse("doctor")
+    assert "!!  conditioner late       'late' of pse-fake-late 0.1 cannot be imported: " in result.out
+    assert "has no 'Flim'; did you mean 'Film'?" in result.out
+    assert "cannot be imported" not in result.out.replace(
+        "'late' of pse-fake-late 0.1 cannot be imported", ""
+    )
+    assert "ready, but for what is marked !!" in result.out and result.code == 0
 
 
 def test_doctor_marks_a_model_that_is_named_and_not_there(tmp_path, monkeypatch):
