@@ -33,7 +33,10 @@ def command(
     ] = None,
     enrol: Enrol = None,
     rate: Annotated[
-        int | None, typer.Option("--rate", help="Of stdin, in Hz; the model's without.", show_default=False)
+        int | None,
+        typer.Option(
+            "--rate", help="Of stdin, in Hz; the model's without, which waits least.", show_default=False
+        ),
     ] = None,
     block: Annotated[
         int | None,
@@ -48,6 +51,7 @@ def command(
     """Keep the enrolled speaker of live audio: mono 16-bit little-endian PCM on stdin and stdout.
 
     With a FILE, it is streamed the same way, and latency, real-time factor and the difference from offline are shown.
+    Another rate than the model's is resampled, there and back, which adds to the latency as much as is then said.
     """
     _check_options(file, rate, block, out)
     if file is not None:
@@ -62,13 +66,18 @@ def _stream_raw(
     enhancer: Enhancer, enrol: list[Path], rate: int | None, block: int | None, sink: BinaryIO
 ) -> None:
     """Stream from stdin to where samples go."""
-    from ..audio_blocks import ResampledStream
+    from ..audio_blocks import ResampledStream, resampling_wait
 
     profile = enrol_speaker(enhancer, enrol)
 
     rate = rate or enhancer.sample_rate
     stream = ResampledStream(enhancer.stream(profile), rate, enhancer.sample_rate)
     size = block or max(1, enhancer.frontend.hop * rate // enhancer.sample_rate)
+    if rate != enhancer.sample_rate:
+        wait = 1000 * resampling_wait(rate, enhancer.sample_rate, size) / rate
+        remark(
+            f"resampling from {rate} Hz adds {wait:.0f} ms; the model's own rate, {enhancer.sample_rate} Hz, none"
+        )
     _stream_pipe(stream, size, sys.stdin.buffer, sink)
 
 
@@ -148,7 +157,7 @@ def _stream_file(
 ) -> None:
     """Stream a file hop by hop, and show what a live user would get."""
     from ..audio import read
-    from ..audio_blocks import BlockReader
+    from ..audio_blocks import BlockReader, resampling_wait
     from ..errors import AudioError
     from ._files import pass_file
 
@@ -164,6 +173,11 @@ def _stream_file(
         f"algorithmic latency  {1000 * live.latency / enhancer.sample_rate:.1f} ms ({live.latency} samples)"
     )
     typer.echo(f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out")
+    if rate != enhancer.sample_rate:
+        wait = 1000 * resampling_wait(rate, enhancer.sample_rate, size) / rate
+        typer.echo(
+            f"resampling           {wait:.1f} ms of them: from {rate} Hz to {enhancer.sample_rate} Hz and back"
+        )
     typer.echo(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
     if channels > 1 or rate != enhancer.sample_rate:
         typer.echo(f"stream vs offline    compared for one channel at {enhancer.sample_rate} Hz only")

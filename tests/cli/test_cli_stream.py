@@ -1,6 +1,7 @@
 """``pse stream``: raw PCM in a pipe, of any block size, and a file as if it came live."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,9 @@ def test_another_rate_comes_out_as_long_as_it_went_in(clip, rate):
     data = pcm(talk(0.5, rate))
     result = stream(clip, "--rate", rate, stdin=data)
     assert result.code == 0
+    assert re.search(
+        rf"^pse: resampling from {rate} Hz adds [1-9]\d+ ms; .*, 8000 Hz, none$", result.err, re.M
+    )
     enhancer = bundle.load(model())
     mixture = np.frombuffer(data, "<i2").astype(np.float32) / 32768
     profile = enhancer.enrol([soundfile.read(clip)[0]], RATE)
@@ -159,6 +163,9 @@ def test_bigger_blocks_and_other_rates_wait_longer_and_say_so(tmp_path, clip):
     for block in (441, 8820):
         result = pse("stream", mixture, "--enrol", clip, "--block", block, "--model", model())
         waits.append(float(result.out.splitlines()[1].split("ms at most")[0].split()[-1]))
+        name, said = result.out.splitlines()[2].split(maxsplit=1)
+        assert name == "resampling" and said.endswith("ms of them: from 44100 Hz to 8000 Hz and back")
+        assert 0 < float(said.split()[0]) < waits[-1] - 16
     assert 16 < waits[0] < waits[1]
     assert waits[1] >= 200
 
