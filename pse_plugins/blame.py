@@ -6,11 +6,12 @@ import inspect
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from .api import KINDS
-from .host import get_host
+from .host import get_host, label
 from .plugin_sources import OWN, Source, installed
 
 _NO_FILE = ("<frozen", "<string", "<__array_function__")
@@ -81,6 +82,29 @@ def plugin_of(place: Place) -> tuple[str, str]:
     there = [c for c in offers if str(c.factory).partition(":")[0] == place.module]
     names = {component.name for component in there or offers}
     return f"{source.provider} {source.version}".strip(), names.pop() if len(names) == 1 else ""
+
+
+def suspects(parts: Iterable[object]) -> str:
+    """Name the components of plugins among what a network is made of, and how to check them.
+
+    Parameters
+    ----------
+    parts : iterable of object
+        Its modules, a loss, ...
+
+    Returns
+    -------
+    str
+        ``"; is it conditioner 'mine' (pse-mine 0.1)? run `pse check pse-mine/mine`"``; empty if all is built in.
+    """
+    modules = {type(part).__module__ for part in parts}
+    found = {
+        f"; is it {label(kind, c)}? run `pse check {c.distribution}/{c.name}`"
+        for kind in KINDS
+        for c in get_host().components(kind)
+        if c.distribution != OWN and str(c.factory).partition(":")[0] in modules
+    }
+    return "".join(sorted(found))
 
 
 def _unwritten(error: BaseException) -> tuple[type | None, str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..audio_blocks import SUFFIXES, AudioFormat, BlockProcessor, BlockReader, BlockWriter, ResampledStream
 from ..errors import AudioError
+from ._finite import FiniteStream
 from ._speaker import remark
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ class _Lanes:
             inner: BlockProcessor = _Whole(enhancer, profile)
             if enhancer.backbone.can_stream:
                 inner = enhancer.stream(profile, chunk_hops=chunk_hops)
-            self._lanes.append(ResampledStream(inner, fmt.rate, enhancer.sample_rate))
+            finite = FiniteStream(inner, enhancer)
+            self._lanes.append(ResampledStream(finite, fmt.rate, enhancer.sample_rate))
 
     @property
     def held(self) -> int:

@@ -67,11 +67,13 @@ def _stream_raw(
 ) -> None:
     """Stream from stdin to where samples go."""
     from ..audio_blocks import ResampledStream, resampling_wait
+    from ._finite import FiniteStream
 
     profile = enrol_speaker(enhancer, enrol)
 
     rate = rate or enhancer.sample_rate
-    stream = ResampledStream(enhancer.stream(profile), rate, enhancer.sample_rate)
+    finite = FiniteStream(enhancer.stream(profile), enhancer)
+    stream = ResampledStream(finite, rate, enhancer.sample_rate)
     size = block or max(1, enhancer.frontend.hop * rate // enhancer.sample_rate)
     if rate != enhancer.sample_rate:
         wait = 1000 * resampling_wait(rate, enhancer.sample_rate, size) / rate

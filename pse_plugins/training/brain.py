@@ -57,6 +57,11 @@ class PSEBrain(SteadyBrain):
         module = self.modules["enhancer"]
         return getattr(module, "module", module)
 
+    def parts(self) -> list[object]:
+        """List what may be the cause of what is not finite: the loss and a frozen encoder too."""
+        encoder = self.enhancer.speaker_encoder
+        return [*super().parts(), self.loss, *(encoder.modules() if encoder else ())]
+
     def compute_forward(self, batch: MixtureBatch, stage: sb.Stage) -> Enhanced:
         """Enhance a batch; outside training without DDP's wrapper, as ranks may have unequal shares."""
         batch = batch.to(self.device)

@@ -12,6 +12,7 @@ from speechbrain.utils.distributed import if_main_process
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ..blame import suspects
 from ..errors import ConfigError, PseError
 from .schedule import Budget, Schedule
 
@@ -129,7 +130,12 @@ class SteadyBrain(sb.Brain):
         if self._skipped_in_a_row >= PATIENCE:
             raise PseError(
                 f"{PATIENCE} steps in a row had no finite gradient; lower the learning rate (--lr) or check the data"
+                f"{suspects(self.parts())}"
             )
+
+    def parts(self) -> list[object]:
+        """List what may be the cause of what is not finite."""
+        return list(self.modules.modules())
 
     def _check_time(self) -> None:
         """End the training when its minutes are used up, on all ranks at once."""
