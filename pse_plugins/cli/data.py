@@ -56,6 +56,9 @@ def test_list(
         [], "--fold", help="Use only this ESC fold of the noise; may be repeated."
     ),
     seconds: float = typer.Option(4.0, "--seconds", help="Length of a mixture."),
+    whole: bool = typer.Option(
+        False, "--whole", help="Whole utterances, in place of --seconds: word error rates need them."
+    ),
     enrolments: int = typer.Option(
         1, "--enrolments", min=0, max=5, help="Enrolment clips of each item; 0 for none."
     ),
@@ -68,7 +71,7 @@ def test_list(
 
     pool = SpeechPool(read_manifest(speech, data_root), rate, enrolment_rate=16000)
     noises = NoisePool(choose_noise(read_manifest(noise, noise_root), fold or None), rate)
-    law = {"segment": seconds, "snr": snr, "enrolments": (enrolments, enrolments)}
+    law = {"segment": None if whole else seconds, "snr": snr, "enrolments": (enrolments, enrolments)}
     dataset = MixtureDataset(pool, noises, size=1, seed=seed, **law)  # type: ignore[arg-type]
     write_test_list(dataset, out, per_scenario)
     typer.echo(f"wrote {per_scenario * len(dataset.law.used)} items to {out}")

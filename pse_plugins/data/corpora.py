@@ -29,7 +29,7 @@ def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Pa
     subset : str
         One of them.
     manifest : str or Path
-        The JSON to write; made again when files came or went.
+        The JSON to write; made again when recordings or transcripts came, went or changed in size.
 
     Returns
     -------
@@ -178,18 +178,16 @@ def _prepare(
     folder: Path, root: Path, manifest: Path, describe: Callable[[Path], Utterance]
 ) -> list[Utterance]:
     """Make a manifest of all recordings below a folder, unless there is a fresh one."""
-    files = sorted(_recordings(folder))
+    there = sorted(_files(folder))
+    files = [p for p in there if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     if not files:
         raise DataError(f"{folder}: no recordings ({', '.join(SUFFIXES)}) below it; check the path")
-    key = digest([str(root.resolve()), *((f.relative_to(root).as_posix(), f.stat().st_size) for f in files)])
+    seen = [*files, *(p for p in there if p.suffix == ".txt")]  # transcripts may come later
+    key = digest([str(root.resolve()), *((f.relative_to(root).as_posix(), f.stat().st_size) for f in seen)])
     if not is_fresh([manifest], key):
         write_manifest(manifest, map(describe, files))
         mark_fresh([manifest], key)
     return read_manifest(manifest, root)
-
-
-def _recordings(folder: Path) -> Iterator[Path]:
-    return (p for p in _files(folder) if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
 
 
 def _files(folder: Path) -> Iterator[Path]:

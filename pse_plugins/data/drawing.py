@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import numpy as np
 
@@ -51,25 +52,29 @@ class Drawer:
         weights = np.array([law.scenarios[s] for s in law.used], float)
         self._shares = np.cumsum(weights / weights.sum())
         self._shares /= self._shares[-1]
-        self.segment = round(law.segment * speech.rate)
+        self.segment = sys.maxsize if law.segment is None else round(law.segment * speech.rate)
         self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
         self.voices = [v for v in speech.speakers if self._usable(v)]
         self._tell_left_out(set(speech.speakers) - set(self.voices))
         people = {speech.person(v) for v in self.voices}
         needed = 1 + (law.talkers[1] if "talkers" in law.used else int(law.enrols or "babble" in law.used))
         if len(people) < needed:
-            more = " and 1 s more to enrol with" if law.enrols else ""
+            more = f" and 1 s more to enrol with{self._elsewhere}" if law.enrols else ""
             raise DataError(
                 f"{len(people)} usable speakers, but at least {needed} are needed: each needs {MIN_TARGET:g} s of "
                 f"speech to extract{more}; add recordings"
             )
 
+    @property
+    def _elsewhere(self) -> str:
+        """Say where enrolment has to come from, if a target may not leave room for it."""
+        return " in another recording" if self.law.segment is None else ""
+
     def _usable(self, voice: str) -> bool:
         """Whether a target and a clip can be found for a voice; long voices are taken to be without decoding."""
         files = [self.speech.source(id) for id in self.speech.utterances(voice)]
-        if len(files) > 1 and sum(u.seconds for u in files) > 8 * (
-            self.law.segment + self.law.enrolment_seconds
-        ):
+        longest = self.law.segment or max(u.seconds for u in files)
+        if len(files) > 1 and sum(u.seconds for u in files) > 8 * (longest + self.law.enrolment_seconds):
             return True
         rng = np.random.default_rng(0)
         return any(
@@ -82,8 +87,8 @@ class Drawer:
         people = sorted({self.speech.person(voice) for voice in voices})
         if people:
             logger.warning(
-                "speakers left out, as no recording of theirs has room for a target%s at some speed: %s (%d in all)",
-                " and an enrolment clip" if self.law.enrols else "",
+                "speakers left out, as they have no room for a target%s at some speed: %s (%d in all)",
+                f" and an enrolment clip{self._elsewhere}" if self.law.enrols else "",
                 ", ".join(people[:5]) + (", ..." if len(people) > 5 else ""),
                 len(people),
             )
@@ -147,6 +152,8 @@ class Drawer:
         clips = choose_clips(self.speech, others, count, self.lengths, rng)
         if clips or not count:
             place = place_anywhere(self.speech, id, self.segment, rng)
+        elif self.law.segment is None:
+            return None
         else:
             place = place_beside_clip(self.speech, id, self.segment, self.lengths, rng)
         if place is None or place[1] < MIN_TARGET * self.speech.rate:

@@ -18,8 +18,9 @@ class MixingLaw:
 
     Parameters
     ----------
-    segment : float
-        Length of a mixture in seconds; shorter recordings are taken whole.
+    segment : float or None
+        Length of a mixture in seconds; shorter recordings are taken whole. None takes each recording whole, so
+        that its transcript is known, as word error rates need; enrolment then comes from other recordings.
     snr : pair of float
         Range in dB, active target over active interference.
     clean_snr : pair of float
@@ -44,7 +45,7 @@ class MixingLaw:
         If an option is out of range.
     """
 
-    segment: float = 3.0
+    segment: float | None = 3.0
     snr: Sequence[float] = (-3.0, 10.0)
     clean_snr: Sequence[float] = (30.0, 50.0)
     scenarios: Mapping[str, float] = field(
@@ -57,7 +58,7 @@ class MixingLaw:
     level_db: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        if self.segment < MIN_TARGET:
+        if self.segment is not None and self.segment < MIN_TARGET:
             raise ConfigError(f"segment {self.segment} s is too short; use at least {MIN_TARGET} s")
         check_range("snr", self.snr, -50, 100)
         check_range("clean_snr", self.clean_snr, -50, 100)
@@ -67,6 +68,9 @@ class MixingLaw:
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
         clip_lengths(self.enrolment_seconds, 16000)
+        self._check_scenarios()
+
+    def _check_scenarios(self) -> None:
         for name, weight in self.scenarios.items():
             if name not in SCENARIOS:
                 known = f"{nearest(name, SCENARIOS)}; scenarios: {', '.join(SCENARIOS)}"

@@ -59,7 +59,11 @@ def test_preparing_again_writes_only_when_files_changed(corpus, tmp_path):
     assert prepare_librispeech(root, "test-other", manifest) == first
     assert manifest.stat().st_mtime_ns == stamp
     soundfile.write(root / "test-other/3/7/3-7-0001.flac", np.ones(8000, np.int16), 8000)
-    assert len(prepare_librispeech(root, "test-other", manifest)) == len(first) + 1
+    second = prepare_librispeech(root, "test-other", manifest)
+    assert len(second) == len(first) + 1 and second[-2].words == ""  # 3-7-0001
+    with (root / "test-other/3/7/3-7.trans.txt").open("a") as transcripts:
+        transcripts.write("3-7-0001 SAID LATER\n")
+    assert prepare_librispeech(root, "test-other", manifest)[-2].words == "SAID LATER"
 
 
 @pytest.mark.parametrize(

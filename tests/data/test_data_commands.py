@@ -43,6 +43,19 @@ def test_from_folders_to_a_test_list(corpus, tmp_path):
     assert {len(i["clips"]) for i in content["items"]} == {2}
 
 
+def test_a_list_of_whole_utterances(corpus, tmp_path):
+    speech, noise, out = (tmp_path / f"{name}.json" for name in ("speech", "noise", "list"))
+    run("librispeech", corpus / "LibriSpeech", "--subset", "test-other", "--out", speech)
+    run("noise", corpus / "noise", "--out", noise)
+    roots = ("--data-root", corpus / "LibriSpeech", "--noise-root", corpus / "noise")
+    run("test-list", speech, noise, *roots, "--out", out, "--per-scenario", 4, "--whole", "--rate", 8000)
+    content = json.loads(out.read_text())
+    names = {item["target"]["id"] for item in content["items"]}
+    for item in content["items"]:
+        assert item["target"]["length"] == content["speech"][item["target"]["id"]]["samples"]
+    assert all(content["speech"][name]["words"] == f"WORDS OF {name}" for name in names)
+
+
 def test_speakers_folder(corpus, tmp_path):
     told = run("speakers", corpus / "LibriSpeech" / "test-other", "--out", tmp_path / "m.json")
     assert "8 recordings of 4 speakers" in told.output

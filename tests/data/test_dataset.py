@@ -205,6 +205,14 @@ def test_a_batch_marks_absent_clips_by_length_nought(make_dataset):
     assert moved.ids == batch.ids
 
 
+def test_whole_utterances_can_be_trained_on(make_dataset):
+    dataset = make_dataset(segment=None, size=8)
+    items = [dataset[i] for i in range(8)]
+    batch = collate(items)
+    assert batch.lengths.tolist() == [dataset.speech.outline(i.plan.target.id).size for i in items]
+    assert set(batch.lengths.tolist()) == {6 * RATE, 7 * RATE} and batch.mixture.shape == (8, 7 * RATE)
+
+
 def test_enrolment_augmentation_changes_clips_only_and_forbids_caching(make_dataset):
     plain = make_dataset(size=5)
     options = {"snr": (10, 20), "level_db": (-50, -45), "tilt": 0.5}
@@ -231,6 +239,7 @@ def test_enrolment_augmentation_changes_clips_only_and_forbids_caching(make_data
         ({"enrolment_seconds": 0.2}, "enrolment_seconds"),
         ({"enrolment_seconds": 1.3}, "enrolment_seconds"),
         ({"segment": 0.1}, "too short"),
+        ({"segment": 0}, "too short"),
         ({"scenarios": {"babbel": 1}}, "did you mean 'babble'"),
         ({"scenarios": {"babble": -1}}, "weights are 0 or more"),
         ({"scenarios": {"babble": 0}}, "all weights are 0"),

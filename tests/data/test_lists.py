@@ -45,6 +45,26 @@ def test_items_are_bit_for_bit_what_was_drawn_and_fit_what_they_say(written, mak
     assert items[-1].id == items[15].id
 
 
+def test_whole_utterances_keep_their_words_and_enrol_by_other_recordings(
+    make_dataset, corpus, tmp_path, caplog
+):
+    law = {"segment": None, "scenarios": {"ambient": 1, "babble": 1, "clean": 1}}
+    items = read_test_list(write_test_list(make_dataset(**law), tmp_path / "w.json", 6), *roots(corpus))
+    sizes = {
+        u: items.speech.outline(u).size for v in items.speech.speakers for u in items.speech.utterances(v)
+    }
+    for item in items:
+        assert item.mixture.size == item.target.size == sizes[item.plan.target.id]
+        assert item.words == f"WORDS OF {item.plan.target.id}"
+        assert item.clips and item.plan.target.id not in {clip.utterance for clip in item.clips}
+    assert {i.speaker for i in items} == {"1", "2"}  # the others have a single recording
+    assert "an enrolment clip in another recording" in caplog.text and "3, 4 (2 in all)" in caplog.text
+    every = make_dataset(**law, enrolments=(0, 0))
+    assert set(every.drawer.voices) == {"1", "2", "3", "4"}
+    short = read_test_list(write_test_list(make_dataset(**LAW), tmp_path / "s.json", 2), *roots(corpus))
+    assert {item.words for item in short} == {""}
+
+
 def test_a_list_names_no_absolute_path(written, corpus):
     assert str(corpus) not in written.read_text()
 
