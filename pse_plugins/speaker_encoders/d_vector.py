@@ -13,6 +13,7 @@ from ..contracts import SpeakerCue, SpeakerEncoder
 from ..errors import BundleError, ConfigError
 from .slaney import slaney_mel
 from .trimming import without_silence
+from .weights import load_weights
 
 _FRAME, _HOP, _MELS = 400, 160, 40
 _LEVEL_DB = -30.0
@@ -29,8 +30,8 @@ class DVector(SpeakerEncoder):
     Parameters
     ----------
     weights : str or None
-        ``"resemblyzer"`` for that package's weights, the path of a file like its ``pretrained.pt``, or None for
-        random weights that are trained.
+        ``"resemblyzer"`` for that package's weights, the path of a file like its ``pretrained.pt`` or of the
+        ``encoder.safetensors`` that a training leaves, or None for random weights that are trained.
     hidden : int
         Width of LSTM, tokens and vectors.
     layers : int
@@ -75,7 +76,7 @@ class DVector(SpeakerEncoder):
         self.register_buffer("mel", slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
         self.register_buffer("window", torch.hann_window(_FRAME), persistent=False)
         if weights is not None:
-            self._load(_find(weights))
+            load_weights(self, _find(weights))
             self.freeze()
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:
@@ -127,28 +128,10 @@ class DVector(SpeakerEncoder):
         energy = spectrum.real.square() + spectrum.imag.square()  # [B, F, N]
         return energy.transpose(1, 2) @ self.mel, torch.where(lengths > 0, lengths // _HOP + 1, 0)
 
-    def _load(self, path: Path) -> None:
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            reason = type(error).__name__
-            raise BundleError(f"{path}: not a file of d-vector weights ({reason}); give another") from error
-        saved = saved.get("model_state", saved) if isinstance(saved, dict) else {}
-        wanted = self.state_dict()
-        kept = {k: saved[k] for k in wanted if getattr(saved.get(k), "shape", None) == wanted[k].shape}
-        if len(kept) < len(wanted):
-            raise BundleError(
-                f"{path}: lacks {', '.join(sorted(set(wanted) - set(kept))[:3])} of a d-vector of this size; "
-                f"give the file it was trained as, or set hidden and layers as it has them"
-            )
-        self.load_state_dict(kept)
-
 
 def _find(weights: str) -> Path:
     """Find the weights' file; the ``resemblyzer`` package is looked up, not imported."""
     if weights != "resemblyzer":
-        if not Path(weights).is_file():
-            raise BundleError(f"{weights}: no such file of d-vector weights; check the path")
         return Path(weights)
     spec = importlib.util.find_spec("resemblyzer")
     places = list(spec.submodule_search_locations or ()) if spec else []

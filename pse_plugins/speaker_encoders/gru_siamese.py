@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..contracts import SpeakerCue, SpeakerEncoder, State, StateSpec
 from ..errors import ConfigError
 from ..frontend import Frontend
+from .weights import load_weights
 
 
 class GruSiamese(SpeakerEncoder):
@@ -31,11 +32,15 @@ class GruSiamese(SpeakerEncoder):
         Size; 2 x 32 in the paper.
     compression : float
         Power of its own magnitudes.
+    weights : str or None
+        Path of a file of weights, which are then frozen; None for random ones that are trained.
 
     Raises
     ------
     ConfigError
         If an option is out of range, or ``n_bins`` is missing.
+    BundleError
+        If the weights cannot be read, or are another model's.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class GruSiamese(SpeakerEncoder):
         hidden: int = 32,
         layers: int = 2,
         compression: float = 0.3,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if input not in ("waveform", "features"):
@@ -65,6 +71,9 @@ class GruSiamese(SpeakerEncoder):
         self.frontend = Frontend(sample_rate, compression=compression) if input == "waveform" else None
         bins = self.frontend.n_bins if self.frontend is not None else n_bins
         self.gru = nn.GRU(int(bins or 0), hidden, layers, batch_first=True)
+        if weights is not None:
+            load_weights(self, weights)
+            self.freeze()
 
     def forward(self, signal: Tensor, lengths: Tensor) -> SpeakerCue:
         """Encode ``[B, Q, S]`` with lengths ``[B, Q]`` in samples, or ``[B, T, F]`` with ``[B]`` in frames."""

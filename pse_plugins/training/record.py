@@ -29,6 +29,19 @@ logger = logging.getLogger(__name__)
 def write_record(
     recipe: str, argv: Sequence[str], settings: Mapping[str, Any], enhancer: Enhancer, output: Path
 ) -> None:
+    """Write the record of an enhancer's training; see `write_run`."""
+    built = {"enhancer": with_defaults(enhancer.config)}
+    write_run(recipe, argv, settings, output, built, plugins(enhancer, settings))
+
+
+def write_run(
+    recipe: str,
+    argv: Sequence[str],
+    settings: Mapping[str, Any],
+    output: Path,
+    built: Mapping[str, Any],
+    used: Sequence[str],
+) -> None:
     """Write ``recipe.yaml``, ``run.json`` and ``plugins.txt``.
 
     Parameters
@@ -39,13 +52,14 @@ def write_record(
         The command line.
     settings : mapping
         What the recipe built.
-    enhancer : Enhancer
-        What is trained.
     output : Path
         The run's folder.
+    built : mapping
+        What is trained, as plain data: ``{"enhancer": config}``.
+    used : sequence of str
+        The packages that its components come from, ``"pse-moe==0.1"``.
     """
     output.mkdir(parents=True, exist_ok=True)
-    used = plugins(enhancer, settings)
     required = requirements.stated_and_used(recipe, used)
     text = recipe_text.put(recipe, requirements.KEY, str(required)) if required else recipe
     (output / "recipe.yaml").write_text(text, "utf-8")
@@ -61,7 +75,7 @@ def write_record(
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "speechbrain": sb.__version__,
-        "enhancer": with_defaults(enhancer.config),
+        **built,
         "settings": plain,
     }
     (output / "run.json").write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")

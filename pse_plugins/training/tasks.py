@@ -12,7 +12,11 @@ from ..errors import ConfigError, nearest
 from . import recipe_text
 from .config import plain_recipe
 
-TASKS = {"personalised": "run", "zero-shot-ensemble": "zero_shot.run"}
+TASKS = {
+    "personalised": "run",
+    "speaker-verification": "verification.run",
+    "zero-shot-ensemble": "zero_shot.run",
+}
 """Task -> the module here whose ``run`` does it."""
 
 

@@ -1,4 +1,4 @@
-"""The part of the ensemble that listens: frontend, embedding ``f`` and gate ``g``; and the Brains that train it."""
+"""The part of the ensemble that listens: frontend, embedding ``f`` and gate ``g``, and the Brain that trains ``g``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import speechbrain as sb
 import torch
-from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,7 +15,6 @@ from ...contracts import SpeakerEncoder
 from ...data import MixtureBatch, collate
 from ...frontend import Frontend
 from ..steady import SteadyBrain
-from .pairs import PairBatch, collate_pairs
 
 
 class Listener(nn.Module):
@@ -49,88 +47,7 @@ class Listener(nn.Module):
         return z if self.gate is None else self.gate(z)
 
 
-class ListenerBrain(SteadyBrain):
-    """Trains a `Listener`.
-
-    Parameters
-    ----------
-    listener : Listener
-    **brain
-        What `SteadyBrain` takes.
-    """
-
-    def __init__(self, listener: Listener, **brain: Any) -> None:
-        super().__init__(modules={"listener": listener}, **brain)
-
-    def compute_forward(self, batch: PairBatch | MixtureBatch, stage: sb.Stage) -> Tensor:
-        """Hear a batch."""
-        batch = batch.to(self.device)
-        return self.modules["listener"](batch.mixture, batch.lengths)
-
-
-class PairBrain(ListenerBrain):
-    """Trains ``f``: ``sigmoid(z_i . z_j)`` is the probability that two noisy utterances share a voice.
-
-    Binary cross-entropy over all pairs of a batch; those of one voice and those of two weigh the same.
-    """
-
-    judged_by = "auc"
-    collate = staticmethod(collate_pairs)
-
-    def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
-        """Forget the embeddings of the stage before."""
-        super().on_stage_start(stage, epoch)
-        self._heard: list[tuple[np.ndarray, list[str]]] = []
-
-    def compute_objectives(self, predictions: Tensor, batch: PairBatch, stage: sb.Stage) -> Tensor:
-        """Compare every utterance of a batch with every other."""
-        if stage != sb.Stage.TRAIN:
-            self._heard.append((predictions.detach().float().cpu().numpy(), batch.voices))
-        return pair_loss(predictions, batch.voices)
-
-    def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
-        """Score the comparison of all validation utterances."""
-        if stage != sb.Stage.TRAIN:
-            z = np.concatenate([vectors for vectors, _ in self._heard])
-            voices = [voice for _, part in self._heard for voice in part]
-            for name, value in verification_scores(z, voices).items():
-                self.add_score(name, value)
-        super().on_stage_end(stage, stage_loss, epoch)
-
-
-def pair_loss(z: Tensor, voices: list[str]) -> Tensor:
-    """Average the cross-entropy over pairs of one voice and over pairs of two, and these two averages.
-
-    Parameters
-    ----------
-    z : Tensor
-        ``[B, E]``.
-    voices : list of str
-        ``B`` of them.
-    """
-    same = torch.tensor([[a == b for b in voices] for a in voices], device=z.device)
-    upper = torch.ones_like(same).triu(1)
-    entropy = functional.binary_cross_entropy_with_logits(z @ z.T, same.to(z.dtype), reduction="none")
-    parts = [entropy[which].mean() for which in (same & upper, ~same & upper) if bool(which.any())]
-    return torch.stack(parts).mean()
-
-
-def verification_scores(z: np.ndarray, voices: list[str]) -> dict[str, float]:
-    """Compare all utterances by ``z_i . z_j``: area under the curve, and equal error rate in [0, 1]."""
-    i, j = np.triu_indices(len(z), 1)
-    names = np.array(voices)
-    same, score = names[i] == names[j], (z[i] * z[j]).sum(1)
-    if same.all() or not same.any():
-        return {"auc": 0.5, "eer": 0.5}
-    false_alarm, hit, _ = roc_curve(same, score)
-    crossing = np.argmin(np.abs(false_alarm - (1 - hit)))
-    return {
-        "auc": float(roc_auc_score(same, score)),
-        "eer": float((false_alarm[crossing] + 1 - hit[crossing]) / 2),
-    }
-
-
-class GateBrain(ListenerBrain):
+class GateBrain(SteadyBrain):
     """Trains ``g`` to tell which specialist's speakers a noisy utterance sounds like.
 
     Parameters
@@ -151,8 +68,13 @@ class GateBrain(ListenerBrain):
         self, listener: Listener, labels: Mapping[str, int], train_encoder: bool = False, **brain: Any
     ) -> None:
         listener.encoder.requires_grad_(train_encoder)
-        super().__init__(listener, **brain)
+        super().__init__(modules={"listener": listener}, **brain)
         self.labels = labels
+
+    def compute_forward(self, batch: MixtureBatch, stage: sb.Stage) -> Tensor:
+        """Hear a batch."""
+        batch = batch.to(self.device)
+        return self.modules["listener"](batch.mixture, batch.lengths)
 
     def compute_objectives(self, predictions: Tensor, batch: MixtureBatch, stage: sb.Stage) -> Tensor:
         """Cross-entropy to the speakers' labels."""

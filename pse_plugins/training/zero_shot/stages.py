@@ -16,10 +16,12 @@ from ...data import MixtureDataset, SpeechPool
 from ...data.corpora import genders
 from ...enhancer import Enhancer
 from ..brain import PSEBrain
+from ..verification.brain import VerificationBrain, Verifier
+from ..verification.objectives import PairObjective, verification_scores
+from ..verification.utterances import VoiceDataset, collate_voices
 from .artefacts import Artefact
 from .lab import Lab
-from .listener import GateBrain, Listener, PairBrain, embed_clean, verification_scores
-from .pairs import PairDataset, collate_pairs
+from .listener import GateBrain, Listener, embed_clean
 from .partition import Partition, divide, purity
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,13 @@ def verify(lab: Lab) -> None:
     listener = lab.listener()
     _standardise(lab, listener)
     options = {k: own[k] for k in ("tilt", "level_db") if k in own}
-    train = PairDataset(lab.data.train, own["batch_size"] * lab.settings["check_every"], **options)
-    valid = PairDataset(lab.data.valid, int(own.get("valid_pairs", 200)), mode="within", **options)
-    scores = lab.fit(PairBrain, ("listener", listener), train, valid, artefact, own)
+    train = VoiceDataset(lab.data.train, own["batch_size"] * lab.settings["check_every"], **options)
+    valid = VoiceDataset(lab.data.valid, int(own.get("valid_pairs", 200)), mode="within", **options)
+
+    def make(module: Listener, **common: Any) -> VerificationBrain:
+        return VerificationBrain(Verifier(module, PairObjective()), **common)
+
+    scores = lab.fit(make, ("listener", listener), train, valid, artefact, own)
     _save(listener, artefact)
     artefact.finish(**_plain(scores), verification=_verification(lab, listener))
 
@@ -58,16 +64,16 @@ def _verification(lab: Lab, listener: Listener, pairs: int = 200) -> dict[str, f
     for name, mixtures in sets.items():
         several = [v for v in mixtures.drawer.voices if len(mixtures.speech.utterances(v)) > 1]
         for mode in ("within", "across") if len(several) > 1 else ("within",):
-            data = PairDataset(mixtures, pairs, mode=mode, voices=several if mode == "across" else None)
+            data = VoiceDataset(mixtures, pairs, mode=mode, voices=several if mode == "across" else None)
             z, voices = [], []
             for i in range(pairs):
-                batch = collate_pairs([data[i]])
+                batch = collate_voices([data[i]])
                 with torch.no_grad():
                     z.append(
                         listener.eval().embed(batch.mixture.to(lab.device), batch.lengths.to(lab.device))
                     )
                 voices += batch.voices
-            found[f"{name} {mode}"] = verification_scores(torch.cat(z).cpu().numpy(), voices)["eer"]
+            found[f"{name} {mode}"] = verification_scores(torch.cat(z).cpu().numpy(), voices).get("eer", 0.5)
     return found
 
 

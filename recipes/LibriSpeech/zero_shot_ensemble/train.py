@@ -3,7 +3,7 @@
 
 > python train.py hparams/ensemble.yaml --data_folder LibriSpeech --noise_folder esc10 --k 10 --hidden 64
 > python train.py hparams/ensemble.yaml ... --stages "[verify, cluster]"
-> python train.py hparams/sweep.yaml ...                     # the grid: K x hidden x seed
+> python train.py hparams/ensemble.yaml ... --sweep "[{seed: [1, 2], hidden: 64, k: [2, 5, 10]}]"
 """
 
 import sys

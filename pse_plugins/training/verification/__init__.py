@@ -1,0 +1,1 @@
+"""Training of speaker encoders: to tell voices apart, noisy or not."""
