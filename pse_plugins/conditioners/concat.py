@@ -24,15 +24,25 @@ class Concat(Conditioner):
         Which `SpeakerCue.view`: one vector.
     normalise : bool
         Bring the cue to zero mean and unit variance first.
+    dropout : float
+        Of what comes out, in training; the paper has 0.1.
     """
 
     site = "input"
 
-    def __init__(self, dim: int, cue_dim: int, view: str = "vector", normalise: bool = True) -> None:
+    def __init__(
+        self,
+        dim: int,
+        cue_dim: int,
+        view: str = "vector",
+        normalise: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.view, self.normalise = view, normalise
         self.of_frame = nn.Linear(dim, dim)
         self.of_cue = nn.Linear(cue_dim, dim, bias=False)
+        self.dropout = nn.Dropout(dropout)
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Project the cue, ``[B, 1, C]``."""
@@ -40,4 +50,4 @@ class Concat(Conditioner):
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Map features ``[B, T, C]`` and cue to ``[B, T, C]``."""
-        return self.of_frame(x) + prepared.tensors["shift"]
+        return self.dropout(self.of_frame(x) + prepared.tensors["shift"])
