@@ -15,6 +15,12 @@ TINY = {
         "look_back": 5,
     },
 }
+OFFLINE = {
+    "transformer": {**TINY["transformer"], "bidirectional": True},
+    "voicefilter": {"filters": 3, "maps": 2, "hidden": 12, "feed_forward": 24},
+}
+"""Options of backbones that see the whole signal at once."""
+
 CONDITIONERS = ["concat", "add", "multiply", "film", "cross-attention", "sparse-moe"]
 PAIRS = [(conditioner, backbone) for conditioner in CONDITIONERS for backbone in TINY]
 
@@ -30,7 +36,7 @@ def tiny_enhancer(conditioner="film", backbone="gru", frozen=True, seed=0, **con
             "conditioner": conditioner,
             "conditioner_options": options,
             "backbone": backbone,
-            "backbone_options": TINY[backbone],
+            "backbone_options": TINY.get(backbone, OFFLINE.get(backbone)),
             "frontend_options": {"frame": 64, "hop": 32, "compression": 0.3},
             **config,
         }

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..contracts import (
     Backbone,
@@ -19,13 +16,16 @@ from ..contracts import (
     initial_state,
 )
 from ..errors import ConfigError
+from .filled import filled_frames, note_filled
+from .relative_attention import RelativeAttention, band, sinusoids
 
 
 class Transformer(Backbone):
     """Encoder of self-attention layers, decoder of conditioned ones, mask by linear map and sigmoid.
 
     Zhang et al., "Cross-attention is all you need: real-time streaming Transformers for personalised speech
-    enhancement". Every step sees ``look_back`` frames back and none ahead; layers are post-norm.
+    enhancement". Every step sees ``look_back`` frames back and none ahead; layers are post-norm. The
+    bidirectional one sees the whole signal at every frame and cannot stream.
 
     Parameters
     ----------
@@ -40,12 +40,16 @@ class Transformer(Backbone):
     feed_forward : int
         Width inside the feed-forward blocks.
     look_back : int
-        Frames before the present one that self-attention sees.
+        Frames before the present one that self-attention sees; not used by a bidirectional one.
     dropout : float
-        On each sub-component, in training.
+        In training, on the embedded features, on what attention and feed-forward block add, and inside that
+        block. Conditioners have an option of their own for it.
     condition_site : str or None
         ``"input"``: before a decoder layer's self-attention. ``"after-attention"``: after it. None leaves the
         choice to the conditioner.
+    bidirectional : bool
+        Let every frame see all frames, before and after it: an upper bound for the streaming ones, at a cost
+        that grows with the square of the length. Frames that only fill a batch are not seen.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class Transformer(Backbone):
         look_back: int = 100,
         dropout: float = 0.1,
         condition_site: str | None = None,
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         if min(encoder_layers, look_back) < 0 or min(decoder_layers, heads, head_dim, feed_forward) < 1:
@@ -76,29 +81,43 @@ class Transformer(Backbone):
                 f"transformer: no condition_site {condition_site!r}; use 'input' or 'after-attention'"
             )
         self.needs_cue = make_conditioner is not None
-        self.look_back, self.dim = look_back, heads * head_dim
+        self.can_stream, self.bidirectional = not bidirectional, bidirectional
+        self.look_back, self.dim = 0 if bidirectional else look_back, heads * head_dim
         self.embed = nn.Linear(n_bins, self.dim)
         self.dropout = nn.Dropout(dropout)
         makers = [None] * encoder_layers + [make_conditioner] * decoder_layers
         self.layers = nn.ModuleList(
-            Layer(heads, head_dim, feed_forward, dropout, make, condition_site) for make in makers
+            Layer(heads, head_dim, feed_forward, dropout, make, condition_site, bidirectional)
+            for make in makers
         )
         self.head = nn.Linear(self.dim, n_bins)
-        self.register_buffer("encoding", _sinusoids(look_back + 1, self.dim), persistent=False)
+        distances = torch.arange(self.look_back, -1, -1.0)
+        self.register_buffer("encoding", sinusoids(distances, self.dim), persistent=False)
 
     encoding: Tensor
 
     def prepare(self, cue: SpeakerCue | None) -> Prepared:
-        """Prepare the cue, and each layer's relative positions ``[1, heads, look_back + 1, head_dim]``."""
-        positions = {
-            f"layers.{i}.positions": layer.attention.positions(self.encoding) for i, layer in self._layers()
-        }
+        """Prepare the cue, and each layer's relative positions ``[1, heads, look_back + 1, head_dim]``.
+
+        Those of a bidirectional one depend on the signal's length, so `forward` makes them.
+        """
         prepared = super().prepare(cue)
-        return Prepared({**prepared.tensors, **positions}, prepared.losses)
+        return prepared if self.bidirectional else self._positioned(prepared, self.encoding)
+
+    def listen(self, features: Tensor, prepared: Prepared, frames: Tensor) -> Prepared:
+        """Note, if bidirectional, which frames belong to each signal: no other is attended to."""
+        return note_filled(features, prepared, frames) if self.bidirectional else prepared
 
     def forward(self, features: Tensor, prepared: Prepared) -> Tensor:
         """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``."""
-        return self.step(features, prepared, initial_state(self.state_spec(), features.shape[0], features))[0]
+        state = initial_state(self.state_spec(), features.shape[0], features)
+        if not self.bidirectional:
+            return self.step(features, prepared, state)[0]
+        last = features.shape[1] - 1
+        distances = torch.arange(last, -last - 1, -1, device=features.device, dtype=features.dtype)
+        positioned = self._positioned(prepared, sinusoids(distances, self.dim))
+        seen = filled_frames(features, prepared)[:, None, None]  # [B, 1, 1, T]
+        return self._run(features, positioned, state, torch.where(seen, 0.0, -1e9).to(features))[0]
 
     def state_spec(self) -> list[StateSpec]:
         """Past keys and values of each layer, and which of them hold a frame yet."""
@@ -109,25 +128,49 @@ class Transformer(Backbone):
         ]
 
     def step(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
-        """Estimate the mask of the next ``t`` frames."""
+        """Estimate the mask of the next ``t`` frames.
+
+        Raises
+        ------
+        ConfigError
+            If the network is bidirectional.
+        """
+        if self.bidirectional:
+            raise ConfigError("transformer: a bidirectional one cannot stream; it needs the whole signal")
         frames = features.shape[1]
         filled = torch.cat([state["filled"], torch.ones_like(features[:, :, 0])], dim=1)  # [B, W + t]
-        bias = _band(frames, self.look_back, filled)
-        new = {"filled": filled[:, frames:]}
+        mask, new = self._run(features, prepared, state, band(frames, self.look_back, filled))
+        return mask, {"filled": filled[:, frames:], **new}
+
+    def _run(self, features: Tensor, prepared: Prepared, past: State, bias: Tensor) -> tuple[Tensor, State]:
+        """Run all layers; gives the mask, and the keys and values of each layer's last frames."""
+        new = {}
         x = self.dropout(self.embed(features))
         for i, layer in self._layers():
-            x, keys, values = layer(
-                x, prepared.part(f"layers.{i}"), state[f"keys.{i}"], state[f"values.{i}"], bias
+            part = prepared.part(f"layers.{i}")
+            x, new[f"keys.{i}"], new[f"values.{i}"] = layer(
+                x, part, past[f"keys.{i}"], past[f"values.{i}"], bias
             )
-            new[f"keys.{i}"], new[f"values.{i}"] = keys, values
         return torch.sigmoid(self.head(x)), new
+
+    def _positioned(self, prepared: Prepared, encoding: Tensor) -> Prepared:
+        """Add each layer's projection of encoded distances."""
+        positions = {
+            f"layers.{i}.positions": layer.attention.positions(encoding) for i, layer in self._layers()
+        }
+        return Prepared({**prepared.tensors, **positions}, prepared.losses)
 
     def _layers(self) -> list[tuple[int, Layer]]:
         return [(i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Layer)]
 
 
 class Layer(nn.Module):
-    """Self-attention over the past, conditioner if any, feed-forward; post-norm."""
+    """Self-attention, conditioner if any, feed-forward; post-norm.
+
+    Zhang et al.: with a conditioner at the input equations 1 to 3, ``Y = LT(Concat(X, h))``,
+    ``Y' = LN(Y + MHA(Y))``, ``LN(Y' + FFN(Y'))``; with one after attention equations 4 to 6, in which the
+    conditioner is ``LN(Y' + MHA(Y', H', H'))`` between the two others.
+    """
 
     def __init__(
         self,
@@ -137,10 +180,11 @@ class Layer(nn.Module):
         dropout: float,
         make_conditioner: MakeConditioner | None,
         condition_site: str | None,
+        bidirectional: bool,
     ) -> None:
         super().__init__()
         dim = heads * head_dim
-        self.attention = RelativeAttention(heads, head_dim)
+        self.attention = RelativeAttention(heads, head_dim, bidirectional)
         self.conditioner: Conditioner | None = make_conditioner(dim) if make_conditioner is not None else None
         self.site = condition_site or (self.conditioner.site if self.conditioner is not None else None)
         self.up, self.down = nn.Linear(dim, feed_forward), nn.Linear(feed_forward, dim)
@@ -162,60 +206,3 @@ class Layer(nn.Module):
 
     def _condition(self, x: Tensor, prepared: Prepared) -> Tensor:
         return x if self.conditioner is None else self.conditioner(x, prepared.part("conditioner"))
-
-
-class RelativeAttention(nn.Module):
-    """Self-attention with relative positions over a window of past frames (Dai et al., "Transformer-XL", 2019)."""
-
-    def __init__(self, heads: int, head_dim: int) -> None:
-        super().__init__()
-        dim = heads * head_dim
-        self.heads, self.head_dim = heads, head_dim
-        self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.position = nn.Linear(dim, dim, bias=False)
-        self.out = nn.Linear(dim, dim)
-        self.content_bias = nn.Parameter(torch.zeros(heads, 1, head_dim))
-        self.position_bias = nn.Parameter(torch.zeros(heads, 1, head_dim))
-
-    def positions(self, encoding: Tensor) -> Tensor:
-        """Project the encodings of distances ``[W + 1, C]``, once: ``[1, heads, W + 1, head_dim]``."""
-        return self._split(self.position(encoding).unsqueeze(0))
-
-    def forward(
-        self, x: Tensor, positions: Tensor, keys: Tensor, values: Tensor, bias: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Attend from ``[B, t, C]`` to itself and the past; returns the new past too."""
-        frames = x.shape[1]
-        keys = torch.cat([keys, self.key(x)], dim=1)  # [B, W + t, C]
-        values = torch.cat([values, self.value(x)], dim=1)
-        query = self._split(self.query(x))  # [B, heads, t, head_dim]
-        content = (query + self.content_bias) @ self._split(keys).transpose(-1, -2)
-        distance = _skew((query + self.position_bias) @ positions.transpose(-1, -2))
-        weights = ((content + distance) * self.head_dim**-0.5 + bias).softmax(-1)  # [B, heads, t, W + t]
-        attended = (weights @ self._split(values)).transpose(1, 2).flatten(2)
-        return self.out(attended), keys[:, frames:], values[:, frames:]
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
-
-
-def _skew(scores: Tensor) -> Tensor:
-    """Move scores by distance ``[..., t, W + 1]``, farthest first, to the keys they speak of, ``[..., t, W + t]``."""
-    frames, width = scores.shape[-2:]
-    padded = functional.pad(scores, (0, frames)).flatten(-2)
-    return padded[..., : frames * (width - 1 + frames)].unflatten(-1, (frames, width - 1 + frames))
-
-
-def _band(frames: int, look_back: int, filled: Tensor) -> Tensor:
-    """Make the additive mask ``[B, 1, t, W + t]``: the last ``W`` frames and the present one, where filled."""
-    query = torch.arange(frames, device=filled.device).unsqueeze(1)
-    offset = torch.arange(look_back + frames, device=filled.device) - query  # 0 is farthest, W the present
-    allowed = ((offset >= 0) & (offset <= look_back)) & (filled > 0).unsqueeze(1)
-    return torch.zeros_like(allowed, dtype=filled.dtype).masked_fill(~allowed, -1e9).unsqueeze(1)
-
-
-def _sinusoids(count: int, dim: int) -> Tensor:
-    """Encode distances ``count - 1 ... 0`` as sines and cosines, ``[count, dim]``."""
-    distance = torch.arange(count - 1, -1, -1.0).unsqueeze(1)
-    rate = torch.exp(torch.arange(0, dim, 2.0) * (-math.log(10000.0) / dim))
-    return torch.cat([torch.sin(distance * rate), torch.cos(distance * rate)], dim=1)[:, :dim]

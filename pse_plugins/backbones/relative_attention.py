@@ -1,0 +1,115 @@
+"""Self-attention with relative positions, over a window of the past or over the whole signal."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class RelativeAttention(nn.Module):
+    """Self-attention with relative positions (Dai et al., "Transformer-XL", 2019, section 3.3).
+
+    The score of a query ``q`` and a key ``k`` at distance ``r`` (frames that the key lies behind) is
+    ``(q + u) k + (q + v) W_r s(r)``, over the square root of the head's width; ``u`` and ``v`` are learned.
+
+    Parameters
+    ----------
+    heads, head_dim : int
+        The width ``C`` is their product.
+    both_ways : bool
+        Whether keys may lie ahead too: distances then run from ``T - 1`` to ``1 - T``, else from ``W`` to 0.
+
+    Examples
+    --------
+    >>> attention = RelativeAttention(heads=2, head_dim=4, both_ways=True)
+    >>> positions = attention.positions(sinusoids(torch.arange(4.0, -5.0, -1.0), 8))  # 5 frames
+    >>> nothing = torch.zeros(1, 0, 8)
+    >>> y, _, _ = attention(torch.randn(1, 5, 8), positions, nothing, nothing, torch.zeros(()))
+    >>> list(y.shape)
+    [1, 5, 8]
+    """
+
+    def __init__(self, heads: int, head_dim: int, both_ways: bool = False) -> None:
+        super().__init__()
+        dim = heads * head_dim
+        self.heads, self.head_dim, self.both_ways = heads, head_dim, both_ways
+        self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.position = nn.Linear(dim, dim, bias=False)
+        self.out = nn.Linear(dim, dim)
+        self.content_bias = nn.Parameter(torch.zeros(heads, 1, head_dim))
+        self.position_bias = nn.Parameter(torch.zeros(heads, 1, head_dim))
+
+    def positions(self, encoding: Tensor) -> Tensor:
+        """Project the encodings of ``D`` distances ``[D, C]``, farthest back first: ``[1, heads, D, head_dim]``."""
+        return self._split(self.position(encoding).unsqueeze(0))
+
+    def forward(
+        self, x: Tensor, positions: Tensor, keys: Tensor, values: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Attend from ``[B, t, C]`` to the past keys and values ``[B, W, C]`` and itself.
+
+        Parameters
+        ----------
+        x : Tensor
+            The present frames.
+        positions : Tensor
+            What `positions` made of all distances that occur.
+        keys, values : Tensor
+            Of the past; ``W`` is 0 where attention goes both ways.
+        bias : Tensor
+            Added to the scores ``[B, heads, t, W + t]``: very negative where a query must not look.
+
+        Returns
+        -------
+        tuple of Tensor
+            The attended frames ``[B, t, C]``, and the last ``W`` keys and values.
+        """
+        frames = x.shape[1]
+        keys = torch.cat([keys, self.key(x)], dim=1)  # [B, W + t, C]
+        values = torch.cat([values, self.value(x)], dim=1)
+        query = self._split(self.query(x))  # [B, heads, t, head_dim]
+        content = (query + self.content_bias) @ self._split(keys).transpose(-1, -2)
+        distance = _skew((query + self.position_bias) @ positions.transpose(-1, -2))
+        if self.both_ways:
+            distance = distance[..., frames - 1 : 2 * frames - 1]
+        weights = ((content + distance) * self.head_dim**-0.5 + bias).softmax(-1)  # [B, heads, t, W + t]
+        attended = (weights @ self._split(values)).transpose(1, 2).flatten(2)
+        return self.out(attended), keys[:, frames:], values[:, frames:]
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
+
+
+def band(frames: int, look_back: int, filled: Tensor) -> Tensor:
+    """Make the bias ``[B, 1, t, W + t]`` that shows the last ``W`` frames and the present one, where filled."""
+    query = torch.arange(frames, device=filled.device).unsqueeze(1)
+    offset = torch.arange(look_back + frames, device=filled.device) - query  # 0 is farthest, W the present
+    allowed = ((offset >= 0) & (offset <= look_back)) & (filled > 0).unsqueeze(1)
+    return torch.zeros_like(allowed, dtype=filled.dtype).masked_fill(~allowed, -1e9).unsqueeze(1)
+
+
+def sinusoids(distances: Tensor, dim: int) -> Tensor:
+    """Encode distances ``[D]`` in frames as sines and cosines, ``[D, dim]``; a negative one lies ahead.
+
+    Examples
+    --------
+    >>> back, ahead = sinusoids(torch.tensor([3.0, -3.0]), 4)
+    >>> bool((back[:2] == -ahead[:2]).all() and (back[2:] == ahead[2:]).all())
+    True
+    """
+    rate = torch.exp(torch.arange(0, dim, 2.0, device=distances.device) * (-math.log(10000.0) / dim))
+    angle = distances.unsqueeze(1) * rate.to(distances.dtype)
+    return torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)[:, :dim]
+
+
+def _skew(scores: Tensor) -> Tensor:
+    """Move scores by distance ``[..., t, D]`` to the places they speak of, ``[..., t, D - 1 + t]``.
+
+    Row ``q`` is moved ``q`` places to the right, so that a place is the same frame in all rows.
+    """
+    frames, width = scores.shape[-2:]
+    padded = functional.pad(scores, (0, frames)).flatten(-2)
+    return padded[..., : frames * (width - 1 + frames)].unflatten(-1, (frames, width - 1 + frames))
