@@ -18,6 +18,7 @@ TINY = {
         "feed_forward": 8,
         "look_back": 2,
     },
+    "voicefilter": {"filters": 3, "maps": 2, "hidden": 8, "feed_forward": 24},
     "self-conditioned": {"first": 4, "every": 3},
     "specialist-ensemble": {"experts": 3, "first": 4, "every": 3, "warm_up": 2, "fade": 2, "hysteresis": 0.0},
     "d-vector": {"weights": None, "hidden": 8},
@@ -32,6 +33,7 @@ EXPECTED = {
 }
 
 
+OFFLINE = {"voicefilter"}
 ONE_TOKEN = {"every-parameter-learns": "its cue is one token: attention has nothing to choose from"}
 
 
@@ -59,14 +61,27 @@ def test_backbone_with_conditioner(name, conditioner):
     results = check(
         "backbone", name, conditioner=conditioner, expected_failures=expected, **TINY.get(name, {})
     )
-    assert results["streaming-equals-offline"].outcome == "passed"
-    assert results["causal"].outcome == "passed"
+    streams = "not applicable" if name in OFFLINE else "passed"
+    assert results["streaming-equals-offline"].outcome == streams
+    assert results["causal"].outcome == streams
 
 
 @pytest.mark.parametrize("site", ["input", "after-attention"])
-@pytest.mark.parametrize("name", ["gru", "transformer"])
+@pytest.mark.parametrize("name", ["gru", "transformer", "voicefilter"])
 def test_backbone_with_overridden_site(name, site):
     check("backbone", name, conditioner="film", condition_site=site, **TINY[name])
+
+
+@pytest.mark.parametrize("conditioner", names("conditioner"))
+def test_bidirectional_transformer_with_conditioner(conditioner):
+    options = {**TINY["transformer"], "bidirectional": True}
+    results = check("backbone", "transformer", conditioner=conditioner, **options)
+    assert results["streaming-equals-offline"].outcome == "not applicable"
+
+
+def test_conditioner_with_learned_query():
+    results = check("conditioner", "cross-attention", query="learned", dropout=0.1)
+    assert {result.outcome for result in results.values()} == {"passed"}
 
 
 @pytest.mark.parametrize("name", names("speaker_encoder"))

@@ -28,3 +28,8 @@ def pse_backbones() -> Iterable[Component]:
         f"{_HERE}.transformer:Transformer",
         "streaming self-attention encoder, conditioned decoder",
     )
+    yield Component(
+        "voicefilter",
+        f"{_HERE}.voicefilter:VoiceFilter",
+        "convolutions and a bidirectional LSTM over the whole signal; offline only",
+    )

@@ -16,6 +16,7 @@ TINY = {
     "ecapa": {"weights": None, "channels": 16, "embedding": 6},
     "gru": {"layers": 1, "hidden": 8},
     "transformer": {"encoder_layers": 0, "decoder_layers": 1, "heads": 2, "head_dim": 4, "feed_forward": 8},
+    "voicefilter": {"filters": 3, "maps": 1, "hidden": 8, "feed_forward": 24},
     "self-conditioned": {"expert_options": {"hidden": 8}, "encoder_options": {"hidden": 6}},
     "specialist-ensemble": {"experts": 2, "expert_options": {"hidden": 8}, "encoder_options": {"hidden": 6}},
     "cross-attention": {"heads": 2},
