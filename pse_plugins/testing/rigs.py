@@ -20,6 +20,9 @@ from .verdict import Tensors
 CUE_DIM = 6
 """Width of the cues that the kit makes, in the view that a conditioner reads."""
 
+LONG = 4000
+"""Frames of a long signal: at a hop of 10 ms, 40 s."""
+
 _FRAMES, _BINS, _CHANNELS = 24, 9, 8
 _CLIPS, _TOKENS, _MOST_TOKENS = 3, 5, 128
 
@@ -87,10 +90,10 @@ class ConditionerRig(Rig):
         """Give the tiny sizes to build with."""
         return {"dim": _CHANNELS, "cue_dim": CUE_DIM}
 
-    def inputs(self, batch: int = 4, seed: int = 0) -> Tensors:
+    def inputs(self, batch: int = 4, seed: int = 0, frames: int = _FRAMES) -> Tensors:
         """Make features and a cue with absent utterances and shorter ones."""
         generator = torch.Generator().manual_seed(seed)
-        x = torch.randn(batch, _FRAMES, self.options["dim"], generator=generator)
+        x = torch.randn(batch, frames, self.options["dim"], generator=generator)
         return {"x": x, **cue_inputs(batch, self.view(), self.options["cue_dim"], generator)}
 
     def run(self, module: Conditioner, inputs: Tensors) -> Tensors:

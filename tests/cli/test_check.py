@@ -33,7 +33,7 @@ def test_a_right_component_is_all_in_order(capsys):
     assert (
         "ok       cue-matters" in out
         and "ok       streams" in out
-        and "20 of 20 in order" in out
+        and "21 of 21 in order" in out
         and "parameters: 2,056" in out
     )
     assert "FAILED" not in out
@@ -63,7 +63,7 @@ def test_checks_that_fail_alike_are_one_line(offer, capsys):
     offer(broken)
     assert cli.run(["check", "mine"]) == 1
     out = capsys.readouterr().out
-    assert out.count("the sky is falling") <= 2 and "18 more: " in out and "1 of 20 in order" in out
+    assert out.count("the sky is falling") <= 2 and "19 more: " in out and "1 of 21 in order" in out
 
 
 def test_an_expected_failure_in_an_enhancer_is_named_alike(capsys):
@@ -82,7 +82,7 @@ def test_an_expected_failure_is_no_failure_and_must_fail(offer, capsys):
 def test_an_option_may_be_null(capsys):
     options = "{weights: null, hidden: 4, layers: 1}"
     assert cli.run(["check", "d-vector", "--options", options]) == 0
-    assert "21 of 21 in order" in capsys.readouterr().out
+    assert "22 of 22 in order" in capsys.readouterr().out
 
 
 def test_a_name_of_two_kinds_is_checked_as_both_unless_one_is_named(capsys):

@@ -233,3 +233,17 @@ def test_watching_changes_nothing_of_what_is_right():
     assert watch(3) == 3
     with pytest.raises(Violation, match="not a tensor"):
         watch(wrong("conditioner", "forward", lambda y: None)(3, 4))(x, Prepared({"scale": x, "shift": x}))
+
+
+def test_what_is_offered_by_another_kinds_hook_is_said_to_be():
+    (first, *_) = failures("backbone", ReferenceConditioner)
+    hint = "; it takes what a conditioner does: is it to be offered by pse_conditioners?"
+    assert first.message == f"the factory does not take 'n_bins'{hint}"
+
+
+def test_sizes_in_the_wrong_order_are_said_to_be_swapped():
+    def swapped(cue_dim, dim):
+        return ReferenceConditioner(dim, cue_dim)
+
+    (only,) = failures("conditioner", swapped)
+    assert only.message.startswith("its first two arguments are swapped: write (dim, cue_dim)")

@@ -19,6 +19,7 @@ CHECKS: dict[str, tuple[Callable[[Any], str | None], ...]] = {
         conditioner.prepared_by_item,
         conditioner.losses_are_scalars,
         conditioner.frame_wise,
+        conditioner.long_signals,
         conditioner.cue_matters,
         conditioner.padding_ignored,
         shared.finite_on_silence,
@@ -51,6 +52,7 @@ CHECKS: dict[str, tuple[Callable[[Any], str | None], ...]] = {
         streaming.step_leaves_state_untouched,
         streaming.fresh_state_forgets,
         streaming.streaming_equals_offline,
+        streaming.long_signals,
         streaming.step_follows_dtype_and_device,
     ),
     "speaker_encoder": (
@@ -63,6 +65,7 @@ CHECKS: dict[str, tuple[Callable[[Any], str | None], ...]] = {
         shared.batch_independent,
         encoder.voice_matters,
         encoder.lengths_honoured,
+        encoder.long_signals,
         encoder.absent_clip_masked,
         shared.finite_on_silence,
         shared.every_parameter_learns,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch.nn import functional
 
 from ...contracts import VIEWS, Conditioner, Prepared
-from ..rigs import ConditionerRig, cue_of
+from ..rigs import LONG, ConditionerRig, cue_of
 from ..verdict import Tensors, demand, demand_same, distance
 
 
 def declarations(rig: ConditionerRig) -> None:
-    """It is a `Conditioner` and declares a known site and view."""
+    """It is a `Conditioner`, takes `dim` before `cue_dim`, and declares a known site and view."""
+    swapped = list(inspect.signature(rig.factory).parameters)[:2] == ["cue_dim", "dim"]
+    demand(
+        not swapped,
+        "its first two arguments are swapped: write (dim, cue_dim); a backbone gives dim without its name",
+    )
     module = rig.build()
     demand(
         isinstance(module, Conditioner),
@@ -74,6 +81,15 @@ def frame_wise(rig: ConditionerRig) -> None:
             f"frames {part.start} to {part.stop - 1} given alone come out {gap:.3g} away from what they are among "
             "others: the result depends on the position, or on the number of frames",
         )
+
+
+def long_signals(rig: ConditionerRig) -> None:
+    """A signal of 4000 frames comes out as its last frames do alone."""
+    module, inputs = rig.build(), rig.inputs(batch=1, frames=LONG)
+    with torch.no_grad():
+        whole = rig.run(module, inputs)["y"]
+        last = rig.run(module, {**inputs, "x": inputs["x"][:, -8:]})["y"]
+    demand_same({"y": whole[:, -8:]}, {"y": last}, f"at the end of {LONG} frames")
 
 
 def cue_matters(rig: ConditionerRig) -> str | None:

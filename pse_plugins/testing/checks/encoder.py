@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional
 
 from ...contracts import SpeakerEncoder, initial_state
-from ..rigs import EncoderRig
-from ..verdict import Tensors, demand, demand_same, distance
+from ..rigs import LONG, EncoderRig
+from ..verdict import Tensors, demand, demand_finite, demand_same, distance
 
 
 def declarations(rig: EncoderRig) -> None:
@@ -65,6 +65,21 @@ def lengths_honoured(rig: EncoderRig) -> None:
     demand_same(rig.run(module, {**inputs, name: noisy}), before, "when samples beyond the length change")
     longer = functional.pad(signal, (0, 800) if waveform else (0, 0, 0, 8))
     demand_same(rig.run(module, {**inputs, name: longer}), before, "when the batch is padded further")
+
+
+def long_signals(rig: EncoderRig) -> None:
+    """A clip of 40 s, or of 4000 frames, gives a finite cue."""
+    module, signal = rig.build(), _signal(rig.inputs(batch=1))
+    if module.input == "waveform":
+        length, axis = 40 * module.sample_rate, 2
+        signal, lengths = signal[:, :1], torch.full((1, 1), length)
+    else:
+        length, axis = LONG, 1
+        lengths = torch.full((1,), length)
+    repeated = torch.cat([signal] * (1 + length // signal.shape[axis]), axis).narrow(axis, 0, length)
+    with torch.no_grad():
+        cue = module(repeated, lengths)
+    demand_finite({"tokens": cue.tokens, "vectors": cue.vectors}, f"of a signal {list(repeated.shape)}")
 
 
 def absent_clip_masked(rig: EncoderRig) -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import io
+from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...api import KINDS
 from ...errors import PseError
-from ..rigs import Rig
+from ..rigs import RIGS, Rig
 from ..verdict import Tensors, Violation, demand, demand_finite, demand_same, distance
 
 RANDOM = "in evaluation mode: is dropout, or another random draw, left on? Other comparisons may fail because of it"
@@ -22,15 +24,23 @@ def options_checked(rig: Rig) -> None:
     for name, parameter in parameters.items():
         loose = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
         demand(not loose, f"the factory swallows any option as *{name}; name each one")
+    for name in rig.required:
+        demand(name in parameters, f"the factory does not take {name!r}{_of_another_kind(parameters)}")
+    for name, parameter in parameters.items():
         missing = parameter.default is parameter.empty and name not in rig.required + tuple(rig.options)
         demand(not missing, f"option {name!r} has no default; only {', '.join(rig.required)} may lack one")
-    for name in rig.required:
-        demand(name in parameters, f"the factory does not take {name!r}")
     try:
         rig.factory(**rig.options, no_such_option=1)
     except (TypeError, PseError):
         return
     raise Violation("an option that does not exist is accepted")
+
+
+def _of_another_kind(parameters: Collection[str]) -> str:
+    """Say which kind takes such parameters: a component may be offered by another's hook."""
+    needs = {kind: getattr(rig, "required", ()) for kind, rig in RIGS.items()}
+    kinds = [kind for kind, names in needs.items() if names and set(names) <= set(parameters)]
+    return "".join(f"; it takes what a {kind} does: is it to be offered by {KINDS[kind]}?" for kind in kinds)
 
 
 def inputs_untouched(rig: Rig) -> None:

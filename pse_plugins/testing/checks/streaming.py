@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from ...contracts import Backbone, Prepared, State, initial_state
-from ..rigs import BackboneRig, prepare
-from ..verdict import Tensors, demand, demand_same
+from ..rigs import LONG, BackboneRig, prepare
+from ..verdict import Tensors, demand, demand_finite, demand_same
 
 _CHUNKS = (1, 2, 3, 7)
+_OFFLINE = 1200
+"""Frames of a long signal that is seen whole: attention takes time and memory by their square."""
 
 
 def _if_it_streams(check: Callable[[BackboneRig], object]) -> Callable[[BackboneRig], str | None]:
@@ -141,6 +143,21 @@ def streaming_equals_offline(rig: BackboneRig) -> None:
             demand_same(
                 {"mask": got}, {"mask": want}, f"between offline and steps of {chunk}", tolerance=1e-4
             )
+
+
+def long_signals(rig: BackboneRig) -> None:
+    """1200 frames at once get finite masks; 4000 in steps too, and the same ones within 1e-4."""
+    module, inputs = rig.build(), rig.inputs(batch=1, frames=LONG)
+    with torch.no_grad():
+        offline = _whole(rig, module, inputs, inputs["features"][:, :_OFFLINE])
+    demand_finite({"the mask": offline}, f"of {_OFFLINE} frames")
+    if not module.can_stream:
+        return
+    ahead = module.lookahead_frames
+    streamed = _stream(module, prepare(module, inputs).detach(), inputs["features"], chunk=100)
+    demand_finite({"the mask": streamed}, f"of {LONG} frames in steps")
+    got, want = streamed[:, ahead:_OFFLINE], offline[:, : _OFFLINE - ahead]
+    demand_same({"mask": got}, {"mask": want}, f"between {_OFFLINE} frames and steps of 100", tolerance=1e-4)
 
 
 @_if_it_streams

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ...contracts import MakeConditioner, Prepared, State, StateSpec
@@ -209,6 +209,26 @@ class KeepsOneFrameTooFew(ReferenceBackbone):
         """Blank the oldest row."""
         past = functional.pad(state["past"][:, 1:], (0, 0, 1, 0))
         return super().step(features, prepared, {**state, "past": past})
+
+
+@_ward.caught_by("long-signals")
+class PositionsFromATable(ReferenceBackbone):
+    """Adds a learned code of each frame's position, of a table with a thousand entries."""
+
+    def __init__(self, n_bins: int, make_conditioner: MakeConditioner | None) -> None:
+        super().__init__(n_bins, make_conditioner)
+        self.codes = nn.Embedding(1000, n_bins)
+
+    def state_spec(self) -> list[StateSpec]:
+        """List the count of frames too."""
+        return [*super().state_spec(), StateSpec("count", (1,))]
+
+    def step(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
+        """Go on counting, and estimate."""
+        frames = torch.arange(features.shape[1], device=features.device)
+        positions = state["count"].long() + frames  # [B, t]
+        mask, new = super().step(features + self.codes(positions), prepared, state)
+        return mask, {**new, "count": state["count"] + features.shape[1]}
 
 
 @_ward.caught_by("step-follows-dtype-and-device")

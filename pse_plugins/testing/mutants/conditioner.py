@@ -32,6 +32,14 @@ class UnknownSite(ReferenceConditioner):
     site = "output"  # type: ignore[assignment]
 
 
+@_ward.caught_by("declarations")
+class SwapsSizes(ReferenceConditioner):
+    """Takes the width of the cue before the channels."""
+
+    def __init__(self, cue_dim: int, dim: int) -> None:
+        super().__init__(dim, cue_dim)
+
+
 @_ward.caught_by("shape-and-dtype")
 class Transposes(ReferenceConditioner):
     """Gives channels before frames."""
@@ -155,6 +163,21 @@ class DividesByLength(ReferenceConditioner):
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Condition scaled features."""
         return super().forward(x / x.shape[1] ** 0.5, prepared)
+
+
+@_ward.caught_by("long-signals")
+class EndsAfterAThousandFrames(ReferenceConditioner):
+    """Weighs frames by a table that a long recording is longer than."""
+
+    def __init__(self, dim: int, cue_dim: int) -> None:
+        super().__init__(dim, cue_dim)
+        self.register_buffer("weights", torch.ones(1000, 1))
+
+    weights: Tensor
+
+    def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """Condition weighted frames."""
+        return super().forward(x * self.weights[: x.shape[1]], prepared)
 
 
 @_ward.caught_by("cue-matters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...contracts import SpeakerCue, SpeakerEncoder, State
 from ..references import ReferenceEncoder, ReferenceFeatureEncoder
@@ -59,6 +59,19 @@ class PoolsPadding(ReferenceEncoder):
     def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Average all."""
         return self.project(tokens.mean(2))
+
+
+@_ward.caught_by("long-signals")
+class HearsAThousandTokens(ReferenceEncoder):
+    """Adds a code of each token's position, of a table with a thousand entries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes = nn.Parameter(torch.randn(1000, self.cue_dim))
+
+    def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Embed what knows its place."""
+        return super().pool(tokens + self.codes[: tokens.shape[2]], mask)
 
 
 @_ward.caught_by("absent-clip-masked")
