@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: ``sphinx-build -W docs docs/_build/html``."""
+"""How Sphinx builds these pages: ``make docs``."""
 
 import sys
 from pathlib import Path

@@ -75,6 +75,13 @@ def test_the_pages_build_without_a_warning(tmp_path):
     assert "state_spec" in (tmp_path / "reference" / "contracts.html").read_text("utf-8")
 
 
+def test_make_docs_builds_as_strictly():
+    assert (
+        "\ndocs: setup\n\t$(BIN)/python -m sphinx -W --keep-going -q docs " in (ROOT / "Makefile").read_text()
+    )
+    assert "| `make docs` |" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
 def tutorial_steps(text):
     """Yield ``("bash", commands)``, ``("text", what the commands before print)`` and ``(path, content)``."""
     block = re.compile(r"^```(bash|text|\{code-block\} \w+)\n(?::caption: (\S+)\n\n?)?(.*?)^```", re.M | re.S)
