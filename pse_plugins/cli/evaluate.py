@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._options import mapping
 from ._speaker import Device, Threads, load_model
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..data import TestList
     from ..evaluation import Results
-    from ..evaluation.tables import Table
+    from ..evaluation.cells import Table
 
 
 def command(
@@ -37,6 +38,16 @@ def command(
     ] = Path("evaluation"),
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="Names, separated by commas; all by default.")
+    ] = None,
+    recogniser: Annotated[
+        str | None,
+        typer.Option("--recogniser", help="Word error rates by this recogniser, such as pocketsphinx."),
+    ] = None,
+    recogniser_options: Annotated[
+        str | None,
+        typer.Option(
+            "--recogniser-options", "--recogniser_options", help="Its options: 'model: FOLDER, device: cuda'."
+        ),
     ] = None,
     items: Annotated[
         int, typer.Option("--items", min=0, help="Only so many items, spread over the list; 0 takes all.")
@@ -59,6 +70,7 @@ def command(
     from ..evaluation import evaluate
     from ..evaluation.scoring import METRICS
 
+    options = mapping(recogniser_options, "--recogniser-options") if recogniser_options else None
     names = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else METRICS
     fixed = spread(read_test_list(test_list, data_root, noise_root), items)
     models = {name: load_model(folder, device, threads) for name, folder in named(model or []).items()}
@@ -69,6 +81,8 @@ def command(
             fixed,
             out,
             metrics=names,
+            recogniser=recogniser,
+            recogniser_options=options,
             workers=workers,
             samples=samples,
             seed=seed,
@@ -82,11 +96,12 @@ def command(
 def show(results: Results, console: Console) -> None:
     """Print the tables of an evaluation; intervals in the first only, the others' are in the files."""
     from ..evaluation.tables import comparison_table, condition_tables, notes
+    from ..evaluation.word_tables import word_tables
 
     comparison = comparison_table(results)
     if comparison.rows:
         console.print(_table(comparison, names=2, intervals=True))
-    for found in condition_tables(results):
+    for found in [*condition_tables(results), *word_tables(results)]:
         console.print(_table(found, names=1, intervals=False))
     for note in notes(results):
         console.print(note, highlight=False, markup=False)
@@ -98,14 +113,17 @@ def _table(found: Table, names: int, intervals: bool) -> RichTable:
     from rich.markup import escape
     from rich.table import Table as RichTable
 
-    from ..evaluation.tables import MISSING, NONE
+    from ..evaluation.cells import MISSING, NONE
+    from ..evaluation.word_tables import NO_TEXT
 
     table = RichTable(title=escape(found.title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     for i, name in enumerate(found.head):
         table.add_column(escape(name).replace(" (", "\n("), justify="left" if i < names else "right")
     for row in found.rows:
         cells = [cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in row]
-        cells = [NONE if cell == MISSING else cell for cell in cells]  # short, as a note says the rest
+        cells = [
+            NONE if cell in (MISSING, NO_TEXT) else cell for cell in cells
+        ]  # short, as a note says the rest
         style = "bold" if row[0].endswith(("right enrolment", "enhanced")) else None
         table.add_row(*map(escape, cells), style=style)
     return table

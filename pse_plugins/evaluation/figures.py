@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .cells import label, row_label
 from .results import Results, bin_label
-from .tables import label, lead, row_label
+from .tables import lead
 
 FLOOR = -80.0
 """Spectrograms show levels down to this, in dB below the loudest bin of the item."""

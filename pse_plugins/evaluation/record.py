@@ -21,7 +21,10 @@ from ..data import TestList
 from ..data.manifest import digest
 from ..enhancer import Enhancer
 
-_PACKAGES = ("torch", "speechbrain", "numpy", "pystoi", "fast-bss-eval", "pesq")
+_PACKAGES = (
+    *("torch", "speechbrain", "numpy", "pystoi", "fast-bss-eval", "pesq"),
+    *("jiwer", "pocketsphinx", "openai-whisper"),
+)
 
 
 def circumstances(models: Mapping[str, Enhancer], items: TestList) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from markupsafe import Markup
 
 from ..data import Mixture, TestList
 from ..enhancer import Enhancer
+from .cells import label, row_label
 from .figures import level, points_by_condition, spectrogram
 from .results import Results
 from .systems import run_row
-from .tables import comparison_table, condition_tables, label, lead, notes, row_label, snr_table
+from .tables import comparison_table, condition_tables, lead, notes, snr_table
+from .word_rates import CLEAN
+from .word_tables import word_tables
 
 SECONDS = 6.0
 """Sample items are cut to this, so that the page stays a few MB."""
@@ -58,6 +61,7 @@ def write_report(
     page = environment.get_template("report.html").render(
         comparison=comparison_table(results),
         tables=condition_tables(results),
+        words=word_tables(results),
         by_snr=snr_table(results),
         notes=notes(results),
         plot=Markup(points_by_condition(results)),  # made here, not by a user
@@ -99,9 +103,8 @@ def _sample(results: Results, models: Mapping[str, Enhancer], items: TestList, i
     rows = [row for row in results.rows() if row[0] in shown and row[1] != "oracle mask"]
     signals = {row_label(results, *row): run_row(row, models, item) for row in rows}
     captions = {row_label(results, *row): _caption(results, row, item) for row in rows}
-    signals = {
-        name: x[: int(SECONDS * items.rate)] for name, x in {**signals, "clean target": item.target}.items()
-    }
+    signals = {name: x[: int(SECONDS * items.rate)] for name, x in {**signals, CLEAN: item.target}.items()}
+    heard = _heard(results, [*rows, ("", CLEAN)], item)
     gain = 0.9 / max(1e-6, *(float(np.abs(x).max()) for x in signals.values()))
     top = max(float(level(x).max()) for x in signals.values())
     return {
@@ -109,12 +112,14 @@ def _sample(results: Results, models: Mapping[str, Enhancer], items: TestList, i
         "speaker": item.speaker,
         "id": item.id,
         "snr": f"{item.snr:.1f}",
+        "words": heard and results.words and results.words.references.get(item.id),
         "cut": len(item.mixture) > SECONDS * items.rate,
         "enrolment": _enrolment(item, items) if any(m.needs_cue for m in models.values()) else "",
         "panels": [
             {
                 "name": name,
                 "caption": captions.get(name, ""),
+                "heard": heard.get(name, ""),
                 "sound": _flac(x * gain, items.rate),
                 "picture": _uri(spectrogram(x, items.rate, top), "image/png"),
             }
@@ -129,6 +134,15 @@ def _caption(results: Results, row: tuple[str, str], item: Mixture) -> str:
     value = next(s.values.get(metric, np.nan) for s in results.pick(*row, item.scenario) if s.id == item.id)
     name, _, unit = label(results, metric).partition(" (")
     return f"{name} {value:.2f} {unit.rstrip(')')}".strip()
+
+
+def _heard(results: Results, rows: list[tuple[str, str]], item: Mixture) -> dict[str, str]:
+    """Give what was heard of an item in each row; nothing where nobody listened, or it has no transcript."""
+    words = results.words
+    if words is None:
+        return {}
+    found = {row_label(results, *row): words.said(*row, item.id) for row in rows}
+    return {name: text for name, text in found.items() if text}
 
 
 def _enrolment(item: Mixture, items: TestList) -> str:

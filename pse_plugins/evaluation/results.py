@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .statistics import Estimate, bootstrap, failure_rate, finite
+from .word_rates import WordRates
 
 SCHEMA = 1
 """Version of ``results.json``."""
@@ -71,6 +72,8 @@ class Results:
         Metric -> why it could not be used at all.
     seed : int
         Of the bootstrap.
+    words : WordRates or None
+        What a recogniser heard; None if none was asked for.
     """
 
     scores: list[Score]
@@ -79,6 +82,7 @@ class Results:
     about: dict[str, Any] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     seed: int = 0
+    words: WordRates | None = None
 
     @property
     def scenarios(self) -> list[str]:
@@ -172,6 +176,7 @@ class Results:
             "remarks": self.remarks,
             "summary": self.summary(),
             "right_minus_wrong": margins,
+            "words": self.words and self.words.as_dict(),
             "items": items,
         }
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

@@ -13,13 +13,16 @@ import torch
 from ..data import Mixture, TestList
 from ..enhancer import Enhancer
 from ..errors import ConfigError, DataError, PseError
+from .recognition import Listener, Said, find_listener
 from .record import circumstances
 from .results import SYSTEMS, Results, Score
 from .scoring import METRICS, Scored, Scorer, usable
 from .systems import Row, evaluating, plan_rows, run_row
+from .word_rates import CLEAN, Heard, WordRates
+from .words import compare, normalise
 
-Indexed = tuple[int, list[Score]]
-"""An item's place in the list, and its scores."""
+Indexed = tuple[int, list[Score], list[Heard], str]
+"""An item's place in the list, its scores, what was heard of it, and its transcript."""
 
 
 def evaluate(
@@ -29,6 +32,8 @@ def evaluate(
     *,
     metrics: Sequence[str] = METRICS,
     rows: Sequence[str] = SYSTEMS,
+    recogniser: str | None = None,
+    recogniser_options: Mapping[str, Any] | None = None,
     workers: int = 0,
     samples: int = 1,
     seed: int = 0,
@@ -54,6 +59,11 @@ def evaluate(
         Names of metrics.
     rows : sequence of str
         The wanted ones of `SYSTEMS`.
+    recogniser : str or None
+        Name of a recogniser, for word error rates of every row, and of the clean target besides. Items that are
+        no whole utterance, or whose corpus has no transcripts, are left out of these, and counted.
+    recogniser_options : mapping or None
+        Its options.
     workers : int
         Processes that score; 0 scores in this one.
     samples : int
@@ -72,16 +82,17 @@ def evaluate(
     Raises
     ------
     ComponentError
-        If a metric is unknown.
+        If a metric, the recogniser or an option of it is unknown.
     ConfigError
-        If a row is unknown, no metric can be used, the list is at another rate than the model, or ``out`` cannot
-        be made a folder.
+        If a row is unknown, no metric can be used, the recogniser refuses an option, the list is at another rate
+        than the model, or ``out`` cannot be made a folder.
     DataError
         If the list is empty.
     """
     named = dict(models) if isinstance(models, Mapping) else {"model": models}
     _check(named, items)
     units, missing = usable(metrics)
+    listener = find_listener(recogniser, recogniser_options)
     planned = plan_rows(named, rows)
     if not planned:
         raise ConfigError(
@@ -90,12 +101,13 @@ def evaluate(
     names = [metric for metric in units if metric not in missing]
     folder = None if out is None else _folder(Path(out))
     with evaluating(named.values()):
-        scored = _share(
-            lambda mine: _score(mine, planned, named, items, names, workers, progress), len(items)
+        found = _share(
+            lambda mine: _score(mine, planned, named, items, names, workers, progress, listener), len(items)
         )
-        results = Results(
-            scored, units, list(named), {**circumstances(named, items), **(about or {})}, missing, seed
-        )
+        scored = [score for entry in found for score in entry[1]]
+        words = None if listener is None else _word_rates(listener, found, seed)
+        known = {**circumstances(named, items), **(about or {})}
+        results = Results(scored, units, list(named), known, missing, seed, words)
         if folder is not None and _rank()[0] == 0:
             _write(results, named, items, folder, samples)
     return results
@@ -109,15 +121,18 @@ def _score(
     metrics: Sequence[str],
     workers: int,
     progress: Callable[[int, int], None] | None,
+    listener: Listener | None,
 ) -> list[Indexed]:
     """Score a rank's share; a few items wait for the workers while the next are enhanced."""
-    waiting: deque[tuple[int, Mixture, list[Future[Scored]]]] = deque()
+    waiting: deque[tuple[int, Mixture, list[Future[Scored]], list[Future[Said]]]] = deque()
     scores: list[Indexed] = []
 
     def finish(left: int) -> None:
         while len(waiting) > left:
-            index, item, futures = waiting.popleft()
-            scores.append((index, [_join(row, item, f.result()) for row, f in zip(rows, futures)]))
+            index, item, marks, texts = waiting.popleft()
+            scored = [_join(row, item, mark.result()) for row, mark in zip(rows, marks)]
+            heard = [_hear(row, item, text.result()) for row, text in zip((*rows, ("", CLEAN)), texts)]
+            scores.append((index, scored, heard, normalise(item.words)))
             if progress is not None:
                 progress(len(scores), len(mine))
 
@@ -125,7 +140,11 @@ def _score(
         for index in mine:
             item = items[index]
             estimates = [run_row(row, models, item) for row in rows]
-            waiting.append((index, item, [scorer.submit(e, item.target, item.mixture) for e in estimates]))
+            marks = [scorer.submit(e, item.target, item.mixture) for e in estimates]
+            texts: list[Future[Said]] = []
+            if listener is not None and not listener.remark and normalise(item.words):
+                texts = [scorer.hear(listener, samples) for samples in (*estimates, item.target)]
+            waiting.append((index, item, marks, texts))
             finish(2 * workers)
         finish(0)
     return scores
@@ -135,7 +154,19 @@ def _join(row: Row, item: Mixture, scored: Scored) -> Score:
     return Score(*row, item.id, item.scenario, item.speaker, item.snr, *scored)
 
 
-def _share(work: Callable[[range], list[Indexed]], count: int) -> list[Score]:
+def _hear(row: Row, item: Mixture, said: Said) -> Heard:
+    text, problem = said
+    errors = None if problem else compare(item.words, text)
+    return Heard(*row, item.id, item.scenario, item.speaker, text, errors, problem)
+
+
+def _word_rates(listener: Listener, found: Sequence[Indexed], seed: int) -> WordRates:
+    """Collect what was heard; where there is no recogniser, transcripts are still counted."""
+    references = {scored[0].id: words for _, scored, _, words in found if words}
+    return WordRates(listener, [h for entry in found for h in entry[2]], references, len(found), seed)
+
+
+def _share(work: Callable[[range], list[Indexed]], count: int) -> list[Indexed]:
     """Do each rank's share, and collect all in the list's order; a failure on one rank fails all, not hangs."""
     rank, world = _rank()
     mine = range(rank, count, world)
@@ -144,9 +175,9 @@ def _share(work: Callable[[range], list[Indexed]], count: int) -> list[Score]:
     else:
         parts = _gather(lambda: work(mine), rank, world)
     ordered = sorted((entry for part in parts for entry in part), key=lambda entry: entry[0])
-    if [index for index, _ in ordered] != list(range(count)):
+    if [entry[0] for entry in ordered] != list(range(count)):
         raise RuntimeError(f"{len(ordered)} items were scored of {count}: each must be scored exactly once")
-    return [score for _, scores in ordered for score in scores]
+    return ordered
 
 
 def _gather(work: Callable[[], list[Indexed]], rank: int, world: int) -> list[list[Indexed]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from .. import host
 from ..contracts import Metric
 from ..errors import ConfigError, PseError
+from .recognition import Listener, Said, transcribe
 
 METRICS = ("si-sdr-improvement", "si-sdr", "sdr", "pesq", "stoi", "estoi")
 """What is scored unless told otherwise."""
@@ -85,7 +87,7 @@ def score(
 
 
 class Scorer:
-    """Scores estimates by several metrics, at once or in worker processes.
+    """Scores estimates by several metrics, and has them transcribed, at once or in worker processes.
 
     Parameters
     ----------
@@ -107,11 +109,17 @@ class Scorer:
 
     def submit(self, estimate: np.ndarray, target: np.ndarray, mixture: np.ndarray) -> Future[Scored]:
         """Score an estimate ``[S]``; its result may come later."""
-        job = (self._names, estimate, target, mixture, self._rate)
+        return self._do(score, self._names, estimate, target, mixture, self._rate)
+
+    def hear(self, listener: Listener, samples: np.ndarray) -> Future[Said]:
+        """Transcribe a waveform ``[S]``; its words may come later."""
+        return self._do(transcribe, listener, samples, self._rate)
+
+    def _do(self, work: Callable[..., Any], *job: Any) -> Future[Any]:
         if self._pool is not None:
-            return self._pool.submit(score, *job)
-        done: Future[Scored] = Future()
-        done.set_result(score(*job))
+            return self._pool.submit(work, *job)
+        done: Future[Any] = Future()
+        done.set_result(work(*job))
         return done
 
     def __enter__(self) -> Scorer:

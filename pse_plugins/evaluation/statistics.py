@@ -74,20 +74,49 @@ def bootstrap(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> 
     >>> e.mean, e.count, e.skipped, e.resampled, bool(e.low <= 2 <= e.high)
     (2.0, 3, 1, 'items', True)
     """
-    x = np.asarray(values, dtype=np.float64)
+    return pooled(values, np.ones(len(values)), groups, seed)
+
+
+def pooled(
+    parts: Sequence[float], wholes: Sequence[float] | np.ndarray, groups: Sequence[str], seed: int = 0
+) -> Estimate:
+    """Divide the sum of all parts by the sum of all wholes, with an interval as `bootstrap` makes it.
+
+    A word error rate is this, and not the mean of the items' own rates, in which a short item would count as much
+    as a long one.
+
+    Parameters
+    ----------
+    parts : sequence of float
+        One an item; an item whose part is not finite is left out and counted.
+    wholes : sequence of float
+        One an item, above 0.
+    groups, seed
+        As `bootstrap`.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> pooled([1.0, 2.0], [2.0, 18.0], ["a", "b"]).mean
+    0.15
+    """
+    x, w = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
     valid = np.isfinite(x)
-    skipped, x = int((~valid).sum()), x[valid]
+    skipped, x, w = int((~valid).sum()), x[valid], w[valid]
     if x.size < 2:
-        return Estimate(float(x[0]) if x.size else np.nan, np.nan, np.nan, int(x.size), skipped)
+        return Estimate(float(x[0] / w[0]) if x.size else np.nan, np.nan, np.nan, int(x.size), skipped)
     names, index = np.unique(np.asarray(groups)[valid], return_inverse=True)
     what = "speakers" if len(names) >= MIN_GROUPS else "items"
     if what == "items":
         index = np.arange(x.size)
-    sums, counts = np.bincount(index, x), np.bincount(index)  # [K], [K]
+    sums, weights = np.bincount(index, x), np.bincount(index, w)  # [K], [K]
     draws = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)  # [DRAWS]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(float(x.mean()), float(low), float(high), int(x.size), skipped, what)
+    ratios = sums[draws].sum(1) / weights[draws].sum(1)  # [DRAWS]
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return Estimate(float(x.sum() / w.sum()), float(low), float(high), int(x.size), skipped, what)
 
 
 def failure_rate(gains: Sequence[float]) -> float:

@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
+from .cells import MISSING, NAMES, NONE, Table, label, number, percent, row_label
 from .results import GAIN, Results, bin_label
 from .statistics import Estimate
-
-NONE = "-"
-"""What a cell says that has no number."""
-
-MISSING = "not installed"
-"""What a metric's cells say when it could not be used; a note says why."""
-
-_NAMES = {GAIN: "SI-SDRi", "si-sdr": "SI-SDR", "sdr": "SDR", "pesq": "PESQ", "stoi": "STOI", "estoi": "ESTOI"}
-_DIGITS = {"stoi": 3, "estoi": 3}
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells under a heading.
-
-    Parameters
-    ----------
-    title : str
-    head : list of str
-    rows : list of list of str
-        A mean with its interval reads ``6.12 [5.80, 6.44]``.
-    """
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
+from .word_tables import WER, wer_cell, word_notes, word_tables
 
 
 def comparison_table(results: Results) -> Table:
     """Make the table people look at first: models by condition, and by how much right beats wrong enrolment."""
     metric = lead(results)
-    head = ["condition", "model", label(results, metric), "right over wrong", "failures", "items"]
+    wer = [] if results.words is None else [WER]
+    head = ["condition", "model", label(results, metric), "right over wrong", *wer, "failures", "items"]
     rows = []
     for scenario in results.scenarios:
         for model in results.models:
-            scores = results.pick(model, results.system(model) or "", scenario)
+            system = results.system(model) or ""
+            scores = results.pick(model, system, scenario)
             if scores:
                 mean, margin = results.mean(metric, scores), results.margin(model, scenario, metric)
+                heard = [wer_cell(results, model, system, scenario) for _ in wer]
                 rest = [percent(results.failures(scores)), _items(len(scores), {metric: mean})]
-                rows.append([scenario, model, number(mean, metric), number(margin, metric), *rest])
+                rows.append([scenario, model, number(mean, metric), number(margin, metric), *heard, *rest])
     return Table(f"{label(results, metric)} by condition", head, rows)
 
 
 def condition_tables(results: Results) -> list[Table]:
     """Make one table a condition: systems down, metrics across, 95 % intervals in brackets."""
-    head = ["system", *(label(results, metric) for metric in results.metrics), "failures", "items"]
+    wer = [] if results.words is None else [WER]
+    head = ["system", *(label(results, metric) for metric in results.metrics), *wer, "failures", "items"]
     tables = []
     for scenario in results.scenarios:
         rows = []
@@ -60,6 +37,7 @@ def condition_tables(results: Results) -> list[Table]:
             scores = results.pick(model, system, scenario)
             means = {m: results.mean(m, scores) for m in results.metrics if m not in results.remarks}
             cells = [number(means[m], m) if m in means else MISSING for m in results.metrics]
+            cells += [wer_cell(results, model, system, scenario) for _ in wer]
             failures = NONE if system == "mixture" else percent(results.failures(scores))
             rows.append([row_label(results, model, system), *cells, failures, _items(len(scores), means)])
         tables.append(Table(scenario, head, rows))
@@ -82,40 +60,6 @@ def snr_table(results: Results) -> Table:
     return Table(f"{label(results, metric)} by the mixture's SNR", head, rows if places else [])
 
 
-def number(estimate: Estimate, metric: str) -> str:
-    """Write a mean with its interval, as ``6.12 [5.80, 6.44]``.
-
-    Examples
-    --------
-    >>> number(Estimate(6.123, 5.8, 6.44, 20, 0), "sdr"), number(Estimate(0.0, 0.0, 0.0, 20, 0), "sdr")
-    ('6.12 [5.80, 6.44]', '0.00')
-    """
-    if math.isnan(estimate.mean):
-        return NONE
-    digits = _DIGITS.get(metric, 2)
-    mean, low, high = (
-        f"{round(x, digits) + 0.0:.{digits}f}" for x in (estimate.mean, estimate.low, estimate.high)
-    )
-    certain = math.isnan(estimate.low) or estimate.low == estimate.high
-    return mean if certain else f"{mean} [{low}, {high}]"
-
-
-def percent(share: float) -> str:
-    """Write a share as a percentage."""
-    return NONE if math.isnan(share) else f"{100 * share:.0f} %"
-
-
-def label(results: Results, metric: str) -> str:
-    """Name a metric as papers do, with its unit."""
-    name, unit = _NAMES.get(metric, metric), results.metrics[metric]
-    return f"{name} ({unit})" if unit else name
-
-
-def row_label(results: Results, model: str, system: str) -> str:
-    """Name a row; the model only where there are several."""
-    return f"{model}: {system}" if model and len(results.models) > 1 else system
-
-
 def lead(results: Results) -> str:
     """Name the metric that the first table shows: SI-SDR improvement, or else the first that could be used."""
     return next(m for m in [GAIN, *results.metrics] if m in results.metrics and m not in results.remarks)
@@ -134,12 +78,18 @@ def notes(results: Results) -> list[str]:
         "mask, about the most a mask can do.",
         f"Skipped, as a metric is not defined there: {sum(len(s.problems) for s in scores)} of {asked} scores.",
     ]
-    return [*lines, *(f"{_NAMES.get(name, name)}: {why}." for name, why in results.remarks.items())]
+    missing = [f"{NAMES.get(name, name)}: {why}." for name, why in results.remarks.items()]
+    return [*lines, *word_notes(results), *missing]
 
 
 def markdown(results: Results) -> str:
     """Write all tables as Markdown, with what they depend on below."""
-    tables = [comparison_table(results), *condition_tables(results), snr_table(results)]
+    tables = [
+        comparison_table(results),
+        *condition_tables(results),
+        *word_tables(results),
+        snr_table(results),
+    ]
     about = results.about
     lines = [*notes(results), f"`{about.get('command')}`, {about.get('date')}."]
     text = [_markdown(table) for table in tables if table.rows]

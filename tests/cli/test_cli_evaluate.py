@@ -72,6 +72,73 @@ def test_every_metric_is_scored_unless_told_otherwise(data, tmp_path):
     assert list(metrics) == ["si-sdr-improvement", "si-sdr", "sdr", "pesq", "stoi", "estoi"]
 
 
+EARS = """
+from pse_plugins import Component, hookimpl
+@hookimpl
+def pse_recognisers():
+    yield Component("parrot", "pse_fake_parrot:Parrot", "says the same of everything")
+class Parrot:
+    def __init__(self, says: str = "polly"): self.says = says
+    def __call__(self, waveform, rate): return f"{self.says} {round(len(waveform) / rate)}".upper()
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A list of four whole utterances of two speakers, one recording of which has no transcript."""
+    root = tmp_path_factory.mktemp("whole")
+    for k, name in enumerate("ab"):
+        (root / "speech" / name).mkdir(parents=True)
+        for n in range(2):
+            put(root / "speech" / name / f"{n}.wav", talk(2 + n, seed=2 * k + n))
+            if (name, n) != ("b", 0):
+                (root / "speech" / name / f"{n}.txt").write_text(f"polly says {2 + n}")
+    (root / "noise").mkdir()
+    put(root / "noise" / "0.wav", talk(4, seed=10))
+    manifests = [root / "speech.json", root / "noise.json"]
+    roots = ["--data-root", root / "speech", "--noise-root", root / "noise"]
+    for kind, manifest in zip(("speakers", "noise"), manifests):
+        assert pse("data", kind, manifest.with_suffix(""), "--out", manifest).code == 0
+    more = ["--whole", "--per-scenario", 4, "--rate", RATE, "--seed", 1]
+    done = pse("data", "test-list", *manifests, *roots, "--out", root / "list.json", *more)
+    assert done.code == 0, done.err
+    return ["--list", root / "list.json", *roots]
+
+
+def test_word_error_rates_from_folders_to_the_report(whole, tmp_path, install):
+    pytest.importorskip("jiwer", reason='pip install "pse-plugins[wer]"')
+    install("pse-fake-parrot", EARS)
+    options = ["--metrics", "si-sdr", "--samples", 0, "--recogniser", "parrot"]
+    done = pse(
+        "evaluate",
+        "--model",
+        model(),
+        *whole,
+        "--out",
+        tmp_path,
+        *options,
+        "--recogniser_options",
+        "says: a b",
+    )
+    assert done.code == 0, done.err
+    assert "word errors" in done.out and "WER" in done.out and "parrot (pse-fake-parrot 0.1)" in done.out
+    words = json.loads((tmp_path / "results.json").read_text())["words"]
+    assert words["items_in_list"] == 12 and 0 < words["items_with_transcript"] < 12
+    assert f"{12 - words['items_with_transcript']} of 12 items have no transcript" in done.out
+    for entry in words["summary"]:  # A B 2 for POLLY SAYS 2
+        assert entry["wer"]["mean"] == entry["substitutions"]["mean"] == pytest.approx(200 / 3)
+    assert {e["system"] for e in words["summary"]} >= {"clean target", "mixture", "right enrolment"}
+
+
+def test_a_list_of_segments_has_no_word_error_rates_and_says_why(data, tmp_path, install):
+    pytest.importorskip("jiwer", reason='pip install "pse-plugins[wer]"')
+    install("pse-fake-parrot", EARS)
+    options = ["--metrics", "si-sdr", "--samples", 0, "--items", 2, "--recogniser", "parrot"]
+    done = pse("evaluate", "--model", model(), *data, "--out", tmp_path, *options)
+    assert done.code == 0, done.err
+    assert "2 of 2 items have no transcript" in done.out.replace("\n", " ") and "right enrolment" in done.out
+
+
 @pytest.mark.parametrize(
     "options, said",
     [
@@ -81,6 +148,10 @@ def test_every_metric_is_scored_unless_told_otherwise(data, tmp_path):
         (["--list", "/nowhere.json"], "no such test list"),
         (["--data-root", "/nowhere"], "give the data folder"),
         (["--items", "-1"], "--items"),
+        (["--recogniser", "pocketsphynx"], "did you mean 'pocketsphinx'"),
+        (["--recogniser", "silero"], "model: PATH"),
+        (["--recogniser-options", "a: 1"], "without a recogniser"),
+        (["--recogniser-options", "a"], "is not a mapping in YAML"),
         (["--device", "abacus"], "no device 'abacus'"),
         (["--model", "x=/a", "--model", "x=/b"], "two models are called 'x'"),
     ],
