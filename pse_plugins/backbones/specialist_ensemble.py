@@ -60,12 +60,12 @@ class SpecialistEnsemble(Backbone):
         experts: int = 10,
         temperature: float = 10.0,
         recompute: bool = False,
-        first: int = 32,
-        every: int = 8,
-        smoothing: int = 32,
-        hysteresis: float = 0.1,
-        warm_up: int = 16,
-        fade: int = 8,
+        first: int = 16,
+        every: int = 4,
+        smoothing: int = 8,
+        hysteresis: float = 0.3,
+        warm_up: int = 8,
+        fade: int = 4,
         fallback: int = 0,
     ) -> None:
         super().__init__()

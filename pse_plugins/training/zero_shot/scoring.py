@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,7 @@ def ship(lab: Lab) -> None:
     if target.is_dir():
         return
     enhancer = finetuned(lab).eval()
-    found = np.array([score_item(enhancer, lab.data.valid[i])["gains"] for i in range(len(lab.data.valid))])
-    shipped = lab.ensemble(fallback=int(found.mean(0).argmax()))
+    shipped = lab.ensemble(fallback=_best_for_all(lab, enhancer))
     shipped.load_state_dict(enhancer.state_dict())
     record = {k: v for k, v in lab.finetuned.record.items() if k != "unixtime"}
     save(
@@ -75,17 +75,23 @@ def ship(lab: Lab) -> None:
     logger.info("saved %s", target)
 
 
+def _best_for_all(lab: Lab, enhancer: Enhancer) -> int:
+    """Say which specialist is best over all validation mixtures."""
+    found = [score_item(enhancer, lab.data.valid[i])["gains"] for i in range(len(lab.data.valid))]
+    return int(np.mean(found, axis=0).argmax())
+
+
 def _score(lab: Lab, artefact: Artefact, enhancer: Enhancer, lists: dict[str, TestList]) -> None:
-    folder = artefact.begin()
+    folder, centres = artefact.begin(), None
+    if hasattr(enhancer.backbone, "experts"):
+        backbone, centres = ensemble_of(enhancer), _centres(lab)
+        backbone.policy = replace(backbone.policy, fallback=_best_for_all(lab, enhancer))
+        _write_embeddings(lab, enhancer, folder / "embeddings.json")
     seconds = [float(s) for s in lab.stage("evaluate").get("seconds", (1, 2, 3, 4))]
     for test, items in lists.items():
         logger.info("scoring %s on %s", artefact.folder, test)
-        single = not hasattr(enhancer.backbone, "experts")
-        centres = None if single else _centres(lab)
         rows = [score_item(enhancer, item, seconds, centres) for item in items]
         (folder / f"{test}.json").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    if hasattr(enhancer.backbone, "experts"):
-        _write_embeddings(lab, enhancer, folder / "embeddings.json")
     artefact.finish(about=_about(lab, enhancer), means={test: _means(artefact, test) for test in lists})
 
 
