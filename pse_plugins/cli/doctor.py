@@ -62,7 +62,7 @@ class Finding(NamedTuple):
 
 
 def command() -> int:
-    """Check versions, extras, devices, plugins, each component and the default model; say how to mend what is broken."""
+    """Check versions, extras, devices, plugins, components and the default model; say how to mend what is broken."""
     plugins = list(_plugins())  # before torch is imported: a plugin that does it is remarked on
     findings = [*_packages(), *_sound(), *_torchaudio(), *_devices(), *_extras(), *plugins]
     findings += [*_components(), *_model()]
