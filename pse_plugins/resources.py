@@ -35,7 +35,8 @@ def find_recipe(name: str) -> Path:
     Parameters
     ----------
     name : str
-        ``"my/gru.yaml"``, or ``"LibriSpeech/personalised/gru"``.
+        ``"my/gru.yaml"``, ``"LibriSpeech/personalised/gru"``, or ``"LibriSpeech/cross_attention/small/film"``, a row
+        of a table.
 
     Returns
     -------
@@ -48,15 +49,18 @@ def find_recipe(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
+    dataset, _, rest = name.removesuffix(".yaml").partition("/")
+    task, _, inside = rest.partition("/")
+    shared = share("recipes") / dataset / task / "hparams" / f"{inside}.yaml"
+    if inside and shared.is_file():
+        return shared
     known = recipe_names()
-    if name.removesuffix(".yaml") in known:
-        return known[name.removesuffix(".yaml")]
     raise ConfigError(
         f"{name}: no such recipe{nearest(name, known)}; a path, or one of: {', '.join(known) or 'none'}"
     )
 
 
 def recipe_names() -> dict[str, Path]:
-    """Find the recipes that come with the package: ``"LibriSpeech/personalised/gru"`` -> its YAML."""
+    """Find the recipes that come with the package, ``"LibriSpeech/personalised/gru"`` -> its YAML; rows apart."""
     paths = sorted(share("recipes").glob("*/*/hparams/*.yaml"))
     return {"/".join((*path.parts[-4:-2], path.stem)): path for path in paths}

@@ -44,6 +44,7 @@ def mixture_sets(
     valid_size: int = 200,
     test_size: int = 400,
     seed: int = 0,
+    test_seed: int | None = None,
     law: Mapping[str, Any] = {},
     test_law: Mapping[str, Any] | None = None,
     max_bytes: int | None = None,
@@ -62,6 +63,9 @@ def mixture_sets(
         Items.
     seed : int
         Of everything drawn.
+    test_seed : int or None
+        Of the mixtures of validation and test, so that trainings of several seeds are compared on the same; ``seed``
+        when None.
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
@@ -70,21 +74,19 @@ def mixture_sets(
         Memory that the training speech may take.
     """
     _remark_on_rate(rate, [*train, *valid, *test])
-    fit_noise, valid_noise = hold_out(train_noise, 0.1, seed)
+    fixed_seed = seed if test_seed is None else test_seed
+    fit_noise, valid_noise = hold_out(train_noise, 0.1, fixed_seed)
     law = dict(law)
     fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
     train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
+    fixed["seed"] = fixed_seed
     return RecipeData(
         MixtureDataset(
             train_pool, NoisePool(fit_noise, rate, speeds=noise_speeds), size=epoch_size, seed=seed, **law
         ),
-        MixtureDataset(
-            SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, seed=seed, **fixed
-        ),
-        MixtureDataset(
-            SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, seed=seed, **fixed
-        ),
+        MixtureDataset(SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, **fixed),
+        MixtureDataset(SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, **fixed),
     )
 
 

@@ -92,11 +92,12 @@ def markdown(results: Results) -> str:
     ]
     about = results.about
     lines = [*notes(results), f"`{about.get('command')}`, {about.get('date')}."]
-    text = [_markdown(table) for table in tables if table.rows]
+    text = [markdown_table(table) for table in tables if table.rows]
     return "\n\n".join([*text, "\n".join(f"- {line}" for line in lines)]) + "\n"
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Write a table as Markdown, its title above it."""
     columns = len(table.head) - 1
     lines = [f"**{table.title}**", "", "| " + " | ".join(table.head) + " |", "| --- |" + " ---: |" * columns]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in table.rows)])

@@ -1,4 +1,4 @@
-"""The text of a recipe: its fragments put in place, its top-level keys replaced or left out."""
+"""The text of a recipe: its base and fragments put in place, its top-level keys replaced or left out."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from ..errors import ConfigError
 from .plain_yaml import read_checked
 
 _INCLUDE = re.compile(r"^(\w+):[ \t]*!include:(\S+)[ \t]*(?:#.*)?$", re.MULTILINE)
+_BASE = re.compile(r"^base:[ \t]*(\S+)[ \t]*(?:#.*)?\n?", re.MULTILINE)
 _BLOCK = r"^{}:.*\n?(?:(?:[ \t-].*)?\n)*"
 """A top-level key and what is indented below it."""
 
 
 def inline(path: Path) -> str:
-    """Read a recipe with its fragments in place: within HyperPyYAML's ``!include`` nothing can be overridden.
+    """Read a recipe with its base and fragments in place: within HyperPyYAML's ``!include`` nothing can be overridden.
 
     Parameters
     ----------
     path : Path
-        Of the recipe; ``key: !include:FILE`` is relative to it.
+        Of the recipe; ``key: !include:FILE`` is relative to it, and so is ``base: FILE``, another recipe whose keys
+        hold where this one has none of the name.
 
     Returns
     -------
@@ -30,8 +32,36 @@ def inline(path: Path) -> str:
     Raises
     ------
     ConfigError
-        If there is no such fragment, or a file is not YAML.
+        If there is no such fragment or base, a base leads back to itself, or a file is not YAML.
     """
+    return _based(path, ())
+
+
+def _based(path: Path, above: tuple[Path, ...]) -> str:
+    """Lay a recipe over its base, that over its own, and so on."""
+    text = _with_fragments(path)
+    named = _BASE.search(text)
+    if named is None:
+        return text
+    base, above = (path.parent / named[1]).resolve(), (*above, path.resolve())
+    if not base.is_file():
+        raise ConfigError(f"{path.name}: its base is {named[1]}, and there is no {base}; mend that line")
+    if base in above:
+        raise ConfigError(
+            f"{path.name}: its base {named[1]} leads back to it; a recipe cannot be its own base"
+        )
+    below, own = _based(base, above), _BASE.sub("", text)
+    for found in re.finditer(_BLOCK.format(r"([^\s#:-][^\s:]*)"), own, re.MULTILINE):
+        there = re.compile(_BLOCK.format(re.escape(found[1])), re.MULTILINE)
+        if there.search(below):
+            below = there.sub(lambda _: f"{found[0].rstrip()}\n", below, count=1)  # noqa: B023 - used at once
+        else:
+            below = f"{below.rstrip()}\n{found[0].rstrip()}\n"
+    return below
+
+
+def _with_fragments(path: Path) -> str:
+    """Read a recipe with its fragments in place."""
 
     def fragment(found: re.Match[str]) -> str:
         file = path.parent / found[2]

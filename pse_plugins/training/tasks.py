@@ -13,6 +13,7 @@ from . import recipe_text
 from .config import plain_recipe
 
 TASKS = {
+    "comparison": "comparison",
     "personalised": "run",
     "speaker-verification": "verification.run",
     "zero-shot-ensemble": "zero_shot.run",

@@ -209,6 +209,17 @@ def test_no_speaker_and_no_noise_is_in_two_sets(corpus, tmp_path, monkeypatch):
         _sets(corpus, tmp_path, epoch_sise=3)
 
 
+def test_other_trainings_are_compared_on_the_same_mixtures(corpus, tmp_path, monkeypatch):
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": ["19", "26"], "valid": ["374", "1553"], "test": ["103", "289"]}))
+    monkeypatch.setattr("pse_plugins.data.sets.TRAIN_CLEAN_100", split)
+    one, other = (_sets(corpus, tmp_path, seed=seed, test_seed=0) for seed in (1, 2))
+    for name in ("valid", "test"):
+        np.testing.assert_array_equal(getattr(one, name)[0].mixture, getattr(other, name)[0].mixture)
+    first, second = one.train[0].mixture, other.train[0].mixture
+    assert first.shape != second.shape or not np.array_equal(first, second)
+
+
 @pytest.mark.parametrize("make", [librispeech_sets, folder_sets, embedded_sets])
 def test_what_makes_sets_tells_all_its_options(make):
     needed = {name: "x" for name, p in signature(make).parameters.items() if p.default is p.empty}

@@ -1,0 +1,183 @@
+"""Rows that were each trained several times, side by side: means, deviation over trainings, and what is certain."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import ttest_ind
+
+from ..errors import DataError
+from .cells import NONE, Table
+from .results import GAIN
+from .statistics import Estimate, bootstrap
+from .tables import number
+
+METRICS = ("si-sdr-improvement", "sdr", "pesq", "stoi")
+"""What the tables show, as far as it was scored."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A row: one recipe, trained once for each seed, and scored on one list.
+
+    Parameters
+    ----------
+    name : str
+        Of the row.
+    items : dict
+        Seed -> the items of its ``results.json`` under the row's own system.
+    wrong : dict
+        Seed -> the same under the wrong enrolment; empty where there is none.
+    cost : dict
+        ``"parameters"``, ``"macs"`` a second of audio, ``"rtf"``; what is known.
+    """
+
+    name: str
+    items: dict[int, list[dict[str, Any]]]
+    wrong: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+
+    def values(self, metric: str, scenario: str, wrong: bool = False) -> tuple[np.ndarray, list[str]]:
+        """Give each item's score by seed ``[seeds, items]``, NaN where it is not defined, and the items' speakers."""
+        chosen = [
+            [item for item in items if item["scenario"] == scenario]
+            for items in (self.wrong if wrong else self.items).values()
+        ]
+        rows = [[_number(item["values"].get(metric)) for item in items] for items in chosen]
+        return np.array(rows, float), [item["speaker"] for item in chosen[0]] if chosen else []
+
+
+def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] | None = None) -> Trained:
+    """Read the ``results.json`` of each seed of a row.
+
+    Raises
+    ------
+    DataError
+        If one is not what an evaluation wrote.
+    """
+    items, wrong = {}, {}
+    for seed, path in results.items():
+        try:
+            found = json.loads(path.read_text("utf-8"))["items"]
+            items[seed] = [i for i in found if i["system"] in ("right enrolment", "enhanced")]
+            strangers = [i for i in found if i["system"] == "wrong enrolment"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}: not the results of an evaluation; remove its folder and score again"
+            ) from error
+        if strangers:
+            wrong[seed] = strangers
+    return Trained(name, items, wrong, dict(cost or {}))
+
+
+def check_one_list(rows: Sequence[Trained]) -> None:
+    """Refuse to compare what was scored on different mixtures.
+
+    Raises
+    ------
+    DataError
+        That names the row.
+    """
+    first: list[str] | None = None
+    for row in rows:
+        for seed, items in row.items.items():
+            ids = [item["id"] for item in items]
+            first = first or ids
+            if ids != first:
+                raise DataError(
+                    f"{row.name}, seed {seed}, was scored on another test list than {rows[0].name}; give all rows "
+                    "one test_seed and one test set"
+                )
+
+
+def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
+    """Lay out a condition's table.
+
+    Columns: parameters, multiply-accumulates a second, real-time factor; each metric's mean over trainings and items,
+    with the 95 % interval over speakers and the deviation over trainings; SI-SDR improvement above the reference, item
+    by item over the seeds that both have; the probability, by a one-tailed Welch test over trainings, that the row is
+    not better than the reference; and how much better the right enrolment is than the wrong one.
+    """
+    metrics = [m for m in METRICS if any(np.isfinite(r.values(m, scenario)[0]).any() for r in rows)]
+    head = [
+        "row",
+        "M",
+        "MMAC/s",
+        "RTF",
+        *(_NAMES[m] for m in metrics),
+        "sd",
+        "above reference",
+        "p",
+        "right over wrong",
+    ]
+    by_name = {row.name: row for row in rows}
+    base = by_name.get(reference)
+    return Table(
+        f"{scenario}; reference: {reference}", head, [_cells(row, base, scenario, metrics) for row in rows]
+    )
+
+
+_NAMES = {GAIN: "SI-SDRi (dB)", "sdr": "SDR (dB)", "pesq": "PESQ", "stoi": "STOI"}
+
+
+def _cells(row: Trained, base: Trained | None, scenario: str, metrics: Sequence[str]) -> list[str]:
+    """Write a row."""
+    gains, _ = row.values(GAIN, scenario)
+    means = [number(_over(*row.values(m, scenario)), m) for m in metrics]
+    count = f" ({len(row.items)})"
+    spread = f"{np.nanmean(gains, axis=1).std(ddof=1):.2f}{count}" if len(gains) > 1 else f"{NONE}{count}"
+    above = "" if base is None or base is row else _signed(_above(row, base, scenario))
+    chance = "" if base is None or base is row else _chance(row, base, scenario)
+    return [row.name, *_cost(row.cost), *means, spread, above, chance, _margin(row, scenario)]
+
+
+def _cost(cost: Mapping[str, float]) -> list[str]:
+    known = {"parameters": (1e-6, 3), "macs": (1e-6, 1), "rtf": (1.0, 4)}
+    return [f"{cost[k] * scale:.{digits}f}" if k in cost else NONE for k, (scale, digits) in known.items()]
+
+
+def _over(values: np.ndarray, speakers: Sequence[str]) -> Estimate:
+    """Average over trainings, then items, with the interval over speakers."""
+    return bootstrap(values.mean(0).tolist() if values.size else [], speakers)
+
+
+def _above(row: Trained, base: Trained, scenario: str) -> Estimate:
+    """Average the difference to the reference, over the seeds that both have."""
+    ours, theirs = ({**dict(zip(r.items, r.values(GAIN, scenario)[0]))} for r in (row, base))
+    seeds = [seed for seed in ours if seed in theirs]
+    differences = np.array([ours[seed] - theirs[seed] for seed in seeds])
+    return _over(differences, row.values(GAIN, scenario)[1]) if seeds else _over(np.zeros((0, 0)), [])
+
+
+def _signed(estimate: Estimate) -> str:
+    return (
+        NONE
+        if math.isnan(estimate.mean)
+        else f"{estimate.mean:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+    )
+
+
+def _chance(row: Trained, base: Trained, scenario: str) -> str:
+    """Test trainings against trainings: says something of how they vary, nothing of other speakers."""
+    ours, theirs = (np.nanmean(r.values(GAIN, scenario)[0], axis=1) for r in (row, base))
+    if min(len(ours), len(theirs)) < 2:
+        return NONE
+    return f"{ttest_ind(ours, theirs, equal_var=False, alternative='greater').pvalue:.3f}"
+
+
+def _margin(row: Trained, scenario: str) -> str:
+    if not row.wrong:
+        return NONE
+    right, speakers = row.values(GAIN, scenario)
+    wrong, _ = row.values(GAIN, scenario, wrong=True)
+    return number(_over(right[: len(wrong)] - wrong, speakers), GAIN)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

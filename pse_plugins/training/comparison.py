@@ -1,0 +1,197 @@
+"""Train the rows of a table, each for several seeds, and write the table; goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..bundle import load
+from ..cost import count_macs, count_parameters, one_thread, real_time_factor
+from ..enhancer import Enhancer
+from ..errors import ConfigError, PseError, nearest
+from ..evaluation.comparison import Trained, check_one_list, comparison, read_row
+from ..evaluation.tables import markdown_table
+from . import checks, command_line
+from .config import build_recipe, resolve_recipe
+from .plain_yaml import one_line
+
+logger = logging.getLogger(__name__)
+
+NEEDED = ("rows", "seeds", "output_folder")
+USED = (*NEEDED, "task", "reference", "only", "settings", "stages")
+"""The keys of a table's recipe; ``settings`` are given to every row."""
+
+STAGES = ("train", "table")
+_SECONDS = 4
+_RESULTS = "evaluation/results.json"
+
+
+def run(argv: Sequence[str]) -> None:
+    """Train what is not trained yet, row by row for each seed, and write ``table.md``.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        ``[table.yaml, --setting, value, ...]``; SpeechBrain's run options go to every row.
+
+    Raises
+    ------
+    PseError
+        For any mistake in the recipes, the settings or the data. A row that fails does not stop the others; it is
+        named at the end.
+    """
+    words, overrides = command_line.split(argv[1:], USED)
+    table = Path(argv[0])
+    text = resolve_recipe(table, overrides, USED)
+    checks.check_plain(table.name, text, NEEDED)
+    settings = build_recipe(text)
+    _check(settings)
+    rows, seeds = _rows(table, settings), list(settings["seeds"])
+    output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES
+    failed = _train(rows, seeds, output, settings, words) if "train" in stages else {}
+    if "table" in stages:
+        write_table(rows, seeds, output, str(settings.get("reference") or next(iter(rows))))
+    if failed:
+        said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ConfigError(f"{len(failed)} of {len(rows) * len(seeds)} trainings failed: {said}")
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Check shapes, and the names of stages.
+
+    Raises
+    ------
+    ConfigError
+        For the first that is wrong.
+    """
+    seeds = settings["seeds"]
+    if not isinstance(seeds, list) or not seeds or not all(isinstance(s, int) and s >= 0 for s in seeds):
+        raise ConfigError(f"seeds must be a list of whole numbers, such as [1, 2, 3], got {seeds!r}")
+    if not isinstance(settings["rows"], dict) or not settings["rows"]:
+        raise ConfigError(f"rows must name recipes, such as {{film: film.yaml}}, got {settings['rows']!r}")
+    for stage in settings.get("stages") or ():
+        if stage not in STAGES:
+            raise ConfigError(f"no stage {stage!r}{nearest(str(stage), STAGES)}; stages: {', '.join(STAGES)}")
+
+
+def _rows(table: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
+    """Find the recipe of each wanted row.
+
+    Raises
+    ------
+    ConfigError
+        If a row that is wanted, or the reference, is not in the table, or a recipe is missing.
+    """
+    known = {name: table.parent / file for name, file in settings["rows"].items()}
+    wanted = settings.get("only") or list(known)
+    for name in [*wanted, settings.get("reference") or next(iter(known))]:
+        if name not in known:
+            raise ConfigError(f"no row {name!r}{nearest(str(name), known)}; rows: {', '.join(known)}")
+        if not known[name].is_file():
+            raise ConfigError(f"row {name}: no recipe {known[name]}; mend its line in {table.name}")
+    return {name: known[name] for name in known if name in wanted}
+
+
+def _train(
+    rows: Mapping[str, Path],
+    seeds: Sequence[int],
+    output: Path,
+    settings: Mapping[str, Any],
+    words: Sequence[str],
+) -> dict[str, str]:
+    """Train what has no results yet, all rows of the first seed first; gives what failed, and why."""
+    from .tasks import run_recipe  # which knows of this task, too
+
+    common = settings.get("settings") or {}
+    given = [word for key, value in common.items() for word in (f"--{key}", json.dumps(value))]
+    failed = {}
+    for seed in seeds:
+        for name, recipe in rows.items():
+            folder = output / name / str(seed)
+            if (folder / _RESULTS).is_file():
+                continue
+            logger.info("row %s, seed %d", name, seed)
+            own = ["--seed", str(seed), "--output_folder", str(folder), "--evaluate", "True"]
+            try:
+                run_recipe([str(recipe), *own, *given, *words])
+            except PseError as error:
+                failed[f"{name}, seed {seed}"] = one_line(error)
+                logger.warning("row %s, seed %d failed: %s", name, seed, one_line(error))
+    return failed
+
+
+def write_table(rows: Mapping[str, Path], seeds: Sequence[int], output: Path, reference: str) -> Path:
+    """Write ``table.md`` of all rows that have results.
+
+    Parameters
+    ----------
+    rows : mapping
+        Name -> recipe, in the order of the table.
+    seeds : sequence of int
+        Those that count.
+    output : Path
+        Holds ``row/seed/evaluation/results.json``.
+    reference : str
+        The row that the others are compared with.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        If results are of different test lists, or cannot be read.
+    ConfigError
+        If there are none.
+    """
+    trained = [row for row in (_read(name, seeds, output) for name in rows) if row.items]
+    if not trained:
+        raise ConfigError(f"{output}: no row has results yet; run the stage train first")
+    check_one_list(trained)
+    scenarios = dict.fromkeys(item["scenario"] for items in trained[0].items.values() for item in items)
+    lines = []
+    for scenario in scenarios:
+        made = comparison(trained, scenario, reference)
+        lines += [markdown_table(made), ""]
+    (output / "table.md").write_text("\n".join(lines), "utf-8")
+    logger.info("wrote %s", output / "table.md")
+    return output / "table.md"
+
+
+def _read(name: str, seeds: Sequence[int], output: Path) -> Trained:
+    """Read what is there of a row; its cost is measured on its first bundle."""
+    results = {seed: output / name / str(seed) / _RESULTS for seed in seeds}
+    there = {seed: path for seed, path in results.items() if path.is_file()}
+    bundles = [output / name / str(seed) / "bundle" for seed in there]
+    cost = measure(load(bundles[0])) if bundles and bundles[0].is_dir() else {}
+    return read_row(name, there, cost)
+
+
+def measure(enhancer: Enhancer) -> dict[str, float]:
+    """Measure what an enhancer costs, the enrolment apart: prepared once per speaker, it is not counted.
+
+    Returns
+    -------
+    dict
+        ``"parameters"`` of all but a frozen speaker encoder, ``"macs"`` a second of audio, and ``"rtf"``, the
+        real-time factor on one core of this machine, offline.
+    """
+    mixture = torch.zeros(1, _SECONDS * enhancer.sample_rate)
+    with torch.inference_mode(), one_thread():
+        cue = None
+        if enhancer.needs_cue and enhancer.speaker_encoder is not None:
+            clip = 0.1 * torch.randn(1, 1, 3 * enhancer.speaker_encoder.sample_rate)
+            cue = enhancer.embed(clip, torch.tensor([[clip.shape[-1]]]))
+        prepared = enhancer.backbone.prepare(cue)
+        features = enhancer.frontend.features(enhancer.frontend.analyse(mixture))
+        return {
+            "parameters": float(count_parameters(enhancer.backbone)),
+            "macs": count_macs(lambda: enhancer.backbone(features, prepared)) / _SECONDS,
+            "rtf": real_time_factor(lambda: enhancer.backbone(features, prepared), float(_SECONDS)),
+        }

@@ -1,0 +1,185 @@
+"""A table's rows are trained once for each seed, and laid side by side with what is certain."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.stats import ttest_ind
+
+from pse_plugins.cli import run as pse
+from pse_plugins.errors import DataError
+from pse_plugins.evaluation.comparison import Trained, check_one_list, comparison
+
+BASE = """
+seed: 1
+data_folder: !PLACEHOLDER
+noise_folder: !PLACEHOLDER
+output_folder: results
+speaker_encoder: gru-siamese
+speaker_encoder_options: {sample_rate: 8000, hidden: 6, layers: 1}
+conditioner: film
+conditioner_options: {}
+backbone: gru
+backbone_options: {layers: 1, hidden: 8}
+sample_rate: 8000
+frontend_options: {frame: 256, hop: 64}
+data: !name:pse_plugins.data.folder_sets
+    data_folder: !ref <data_folder>
+    noise_folder: !ref <noise_folder>
+    save_folder: !ref <output_folder>/data
+    held_speakers: 2
+    rate: 8000
+    epoch_size: 4
+    valid_size: 2
+    test_size: 4
+    test_seed: 0
+    seed: !ref <seed>
+    law: {segment: 1.0, enrolment_seconds: 1.0, scenarios: {ambient: 1, babble: 1}}
+opt_class: !name:torch.optim.Adam
+    lr: 0.001
+number_of_epochs: 1
+batch_size: 2
+threads: 1
+noprogressbar: True
+"""
+TABLE = """
+task: comparison
+data_folder: !PLACEHOLDER
+noise_folder: !PLACEHOLDER
+output_folder: !PLACEHOLDER
+seeds: [1, 2]
+reference: film
+only: null
+stages: null
+settings: {data_folder: !ref <data_folder>, noise_folder: !ref <noise_folder>}
+rows: {film: row.yaml, concat: rows/concat.yaml, none: rows/none.yaml}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Eight 'speakers' (harmonic tones), noises, three rows; the table has been made once."""
+    folder, rng = tmp_path_factory.mktemp("comparison"), np.random.default_rng(0)
+    t = np.arange(4 * 8000) / 8000
+    for s in range(8):
+        tone = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * t) / k for k in range(1, 8))
+        path = folder / "speech" / f"s{s}" / "0.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, 0.05 * tone * (1 + np.sin(2 * np.pi * 3 * t)), 8000)
+    (folder / "noise").mkdir()
+    for n in range(6):
+        soundfile.write(folder / "noise" / f"{n}.wav", 0.1 * rng.standard_normal(12000), 8000)
+    (folder / "rows").mkdir()
+    (folder / "row.yaml").write_text(BASE)
+    (folder / "rows" / "concat.yaml").write_text("base: ../row.yaml\nconditioner: concat\n")
+    (folder / "rows" / "none.yaml").write_text("base: ../row.yaml\nconditioner: null\n")
+    (folder / "table.yaml").write_text(TABLE)
+    assert make(folder) == 0
+    return folder
+
+
+def make(folder, *words):
+    given = [
+        "--data_folder",
+        folder / "speech",
+        "--noise_folder",
+        folder / "noise",
+        "--output_folder",
+        folder / "out",
+    ]
+    return pse(["train", str(folder / "table.yaml"), *map(str, given), *words])
+
+
+def cells(folder):
+    lines = (folder / "out" / "table.md").read_text().splitlines()
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+
+
+def test_every_row_is_there_for_every_condition_with_its_cost(project):
+    table = cells(project)
+    assert [row[0] for row in table if row[0] not in ("row", "---")] == 2 * ["film", "concat", "none"]
+    head, film, concat, none = table[0], table[2], table[3], table[4]
+    place = head.index
+    assert float(film[place("M")]) > 0 and float(film[place("RTF")]) > 0
+    assert film[place("sd")].endswith("(2)"), "two seeds"
+    assert film[place("above reference")] == film[place("p")] == ""
+    assert 0 <= float(concat[place("p")]) <= 1 and "[" in concat[place("above reference")]
+    assert film[place("right over wrong")] != "-" and none[place("right over wrong")] == "-"
+
+
+def test_what_is_there_is_not_trained_again(project):
+    results = sorted((project / "out").glob("*/*/evaluation/results.json"))
+    assert len(results) == 6
+    before = [path.stat().st_mtime_ns for path in results]
+    (project / "out" / "table.md").unlink()
+    assert make(project) == 0
+    assert [path.stat().st_mtime_ns for path in results] == before
+    assert (project / "out" / "table.md").is_file()
+
+
+def test_a_row_that_fails_is_named_and_the_others_go_on(project, capsys):
+    (project / "rows" / "broken.yaml").write_text("base: ../row.yaml\nconditioner: flim\n")
+    words = ["--rows", "{broken: rows/broken.yaml, film: row.yaml}", "--seeds", "[1]"]
+    assert make(project, *words) == 2
+    said = capsys.readouterr().err
+    assert "1 of " in said and "broken, seed 1" in said and "did you mean 'film'" in said
+    assert "film" in [row[0] for row in cells(project)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--only", "[flim]"], "no row 'flim'; did you mean 'film'"),
+        (["--reference", "fil"], "no row 'fil'"),
+        (["--rows", "{x: rows/x.yaml}", "--reference", "x"], "row x: no recipe"),
+        (["--seeds", "[7]", "--stages", "[table]"], "no row has results yet"),
+        (["--stages", "[tabel]"], "no stage 'tabel'; did you mean 'table'"),
+        (["--seeds", "1"], "seeds"),
+    ],
+)
+def test_mistakes(project, capsys, words, said):
+    assert make(project, *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def items(gains, ids=None):
+    speakers = [f"s{i % 6}" for i in range(len(gains))]
+    return [
+        {"id": str(i), "scenario": "ambient", "speaker": s, "values": {"si-sdr-improvement": g, "sdr": None}}
+        for i, s, g in zip(ids or range(len(gains)), speakers, gains, strict=True)
+    ]
+
+
+def test_figures_are_those_worked_out_by_hand():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(5, 1, (3, 12)), rng.normal(4, 1, (3, 12))
+    rows = [
+        Trained("base", {seed: items(theirs[seed]) for seed in range(3)}),
+        Trained("new", {seed: items(ours[seed]) for seed in range(3)}),
+    ]
+    table = comparison(rows, "ambient", "base")
+    new = dict(zip(table.head, table.rows[1]))
+    assert new["SI-SDRi (dB)"].startswith(f"{ours.mean():.2f} [")
+    assert new["sd"] == f"{ours.mean(1).std(ddof=1):.2f} (3)"
+    assert new["above reference"].startswith(f"{(ours - theirs).mean():+.2f} [")
+    test = ttest_ind(ours.mean(1), theirs.mean(1), equal_var=False, alternative="greater")
+    assert new["p"] == f"{test.pvalue:.3f}"
+    assert "SDR (dB)" not in table.head, "nothing was scored by it"
+
+
+def test_rows_of_different_lists_are_not_compared():
+    rows = [Trained("a", {1: items([1.0, 2.0])}), Trained("b", {1: items([1.0, 2.0], ids=[5, 6])})]
+    with pytest.raises(DataError, match="b, seed 1, was scored on another test list than a"):
+        check_one_list(rows)
+
+
+def test_results_that_are_none_are_said(project, capsys):
+    path = project / "out" / "film" / "1" / "evaluation" / "results.json"
+    text = path.read_text()
+    path.write_text(json.dumps({"no": "items"}))
+    assert make(project, "--stages", "[table]") == 2
+    assert "not the results of an evaluation" in capsys.readouterr().err
+    path.write_text(text)
