@@ -49,6 +49,13 @@ def command(
             "--recogniser-options", "--recogniser_options", help="Its options: 'model: FOLDER, device: cuda'."
         ),
     ] = None,
+    enrolments: Annotated[
+        str | None,
+        typer.Option(
+            "--enrolments",
+            help="More rows, with other enrolments of the voice: '1 clip, 1.5 s, telephone, room, five of one'.",
+        ),
+    ] = None,
     items: Annotated[
         int, typer.Option("--items", min=0, help="Only so many items, spread over the list; 0 takes all.")
     ] = 0,
@@ -68,10 +75,12 @@ def command(
 
     from ..data import read_test_list
     from ..evaluation import evaluate
+    from ..evaluation.results import SYSTEMS
     from ..evaluation.scoring import METRICS
 
     options = mapping(recogniser_options, "--recogniser-options") if recogniser_options else None
     names = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else METRICS
+    changed = [f"enrolment: {name.strip()}" for name in (enrolments or "").split(",") if name.strip()]
     fixed = spread(read_test_list(test_list, data_root, noise_root), items)
     models = {name: load_model(folder, device, threads) for name, folder in named(model or []).items()}
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
@@ -81,6 +90,7 @@ def command(
             fixed,
             out,
             metrics=names,
+            rows=[*SYSTEMS, *changed],
             recogniser=recogniser,
             recogniser_options=options,
             workers=workers,

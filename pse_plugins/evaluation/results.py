@@ -33,7 +33,7 @@ class Score:
     model : str
         Which model; empty for a system that is the same for all: the mixture, and the oracle of a shared frontend.
     system : str
-        One of `SYSTEMS`.
+        One of `SYSTEMS`, or ``"enrolment: ..."``, which stands for another enrolment of the same voice.
     id, scenario, speaker : str
         Of the item.
     snr : float
@@ -92,7 +92,8 @@ class Results:
     def rows(self) -> list[tuple[str, str]]:
         """List (model, system) as the tables do: mixture, each model's rows, oracle; shared ones name no model."""
         found = {(s.model, s.system) for s in self.scores}
-        own = [(m, s) for m in self.models for s in SYSTEMS[1:-1]]
+        others = dict.fromkeys(s.system for s in self.scores if s.system not in SYSTEMS)
+        own = [(m, s) for m in self.models for s in [*SYSTEMS[1:-1], *others]]
         ends = [[(m, s) for m in ["", *self.models]] for s in (SYSTEMS[0], SYSTEMS[-1])]
         return [row for row in [*ends[0], *own, *ends[1]] if row in found]
 

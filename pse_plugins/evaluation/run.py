@@ -58,7 +58,8 @@ def evaluate(
     metrics : sequence of str
         Names of metrics.
     rows : sequence of str
-        The wanted ones of `SYSTEMS`.
+        The wanted ones of `SYSTEMS`, and other enrolments of the same voice: ``"enrolment: 2 clips"``, see
+        `enrolment.CHANGES`.
     recogniser : str or None
         Name of a recogniser, for word error rates of every row, and of the clean target besides. Items that are
         no whole utterance, or whose corpus has no transcripts, are left out of these, and counted.

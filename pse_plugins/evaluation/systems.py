@@ -12,6 +12,7 @@ from torch import Tensor
 from ..data import Mixture
 from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
+from .enrolment import PREFIX, change_named, enrolled
 from .results import SYSTEMS
 
 Row = tuple[str, str]
@@ -26,7 +27,7 @@ def plan_rows(models: Mapping[str, Enhancer], systems: Sequence[str] = SYSTEMS) 
     models : mapping
         Enhancers by name.
     systems : sequence of str
-        The wanted ones of `SYSTEMS`.
+        The wanted ones of `SYSTEMS`, and changes of the enrolment, as ``"enrolment: telephone"``.
 
     Returns
     -------
@@ -37,13 +38,16 @@ def plan_rows(models: Mapping[str, Enhancer], systems: Sequence[str] = SYSTEMS) 
     ConfigError
         If there is no such system.
     """
+    changed = [system for system in systems if system.startswith(PREFIX)]
+    for system in changed:
+        change_named(system.removeprefix(PREFIX))
     for system in systems:
-        if system not in SYSTEMS:
+        if system not in (*SYSTEMS, *changed):
             raise ConfigError(f"no row {system!r}{nearest(system, SYSTEMS)}; rows: {', '.join(SYSTEMS)}")
     same = len({(m.sample_rate, str(m.config.get("frontend_options"))) for m in models.values()}) == 1
     rows: list[Row] = [("", "mixture")]
     for name, model in models.items():
-        own = ("wrong enrolment", "right enrolment") if model.needs_cue else ("enhanced",)
+        own = ("wrong enrolment", "right enrolment", *changed) if model.needs_cue else ("enhanced",)
         rows += [(name, system) for system in own]
     rows += [("", "oracle mask")] if same else [(name, "oracle mask") for name in models]
     return [row for row in rows if row[1] in systems]
@@ -63,9 +67,17 @@ def run_row(row: Row, models: Mapping[str, Enhancer], item: Mixture) -> np.ndarr
         elif system == "enhanced":
             made = model(mixture).estimate
         else:
-            clips = item.enrolment if system == "right enrolment" else item.wrong_enrolment
-            made = model(mixture, model.embed(*_pad(clips, device))).estimate
+            made = model(mixture, model.embed(*_pad(_clips(model, system, item), device))).estimate
     return made[0].float().cpu().numpy()
+
+
+def _clips(model: Enhancer, system: str, item: Mixture) -> list[np.ndarray]:
+    """Give the clips that a row enrols with."""
+    if system.startswith(PREFIX):
+        encoder = model.speaker_encoder
+        rate = model.sample_rate if encoder is None else encoder.sample_rate
+        return enrolled(item, system.removeprefix(PREFIX), rate)
+    return item.enrolment if system == "right enrolment" else item.wrong_enrolment
 
 
 def oracle(model: Enhancer, mixture: Tensor, target: Tensor) -> Tensor:
