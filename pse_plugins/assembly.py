@@ -123,7 +123,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     full = deepcopy(config)
     for kind, place, key in list(named_components(full)):
         parameters = inspect.signature(host.load(kind, place[key])[0]).parameters.values()
-        plain = {p.name: p.default for p in parameters if isinstance(p.default, str | int | float)}
+        own = [p for p in parameters if p.name != "n_bins"]  # which follows the frontend, whatever its default
+        plain = {p.name: p.default for p in own if isinstance(p.default, str | int | float)}
         place[f"{key}_options"] = {**plain, **(place.get(f"{key}_options") or {})}
     return full
 

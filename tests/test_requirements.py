@@ -251,6 +251,15 @@ def test_a_bundle_loads_where_its_plugin_is(made, caplog, tmp_path):
     assert bundle.describe(bundle.save(again, tmp_path / "copy"))["plugins"] == ["pse-fake-gain==0.2"]
 
 
+def test_a_bundle_does_not_keep_the_default_of_what_the_frontend_gives(install, tmp_path):
+    encoder = good("spectrum").replace("pse_conditioners", "pse_speaker_encoders")
+    reference = "pse_plugins.testing.references:ReferenceFeatureEncoder"
+    install("pse-fake-encoder", encoder.replace("pse_plugins.conditioners.film:Film", reference))
+    config = {**TINY, "speaker_encoder": "spectrum", "speaker_encoder_options": {}, "conditioner": "film"}
+    folder = bundle.save(build_enhancer(config), tmp_path / "model")
+    assert bundle.load(folder).speaker_encoder.embed.in_features == 65
+
+
 def test_a_plugin_that_takes_a_built_in_name_changes_no_bundle(install, tmp_path):
     folder = bundle.save(build_enhancer({**TINY, "conditioner": "film"}), tmp_path / "model")
     install("pse-fake-film", good("film").replace("film:Film", "add:Add"))
