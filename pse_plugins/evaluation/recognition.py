@@ -14,7 +14,6 @@ import numpy as np
 from .. import host
 from ..contracts import Recogniser
 from ..errors import ConfigError, PseError
-from ..signatures import check_options
 
 NO_JIWER = 'jiwer is not installed: pip install "pse-plugins[wer]"'
 
@@ -78,13 +77,13 @@ def find_listener(name: str | None, options: Mapping[str, Any] | None = None) ->
         if options:
             raise ConfigError(f"recogniser options {dict(options)} without a recogniser; name one")
         return None
-    component, given = host.get_host().find("recogniser", name), dict(options or {})
-    listener = Listener(name, json.dumps(given, sort_keys=True, default=str), component.provider)
+    component = host.get_host().find("recogniser", name)
+    given = json.dumps(dict(options or {}), sort_keys=True, default=str)
+    listener = Listener(name, given, component.provider)
     try:
         factory = host.get_host().load(component)
     except PseError as error:
         return replace(listener, remark=str(error))
-    check_options(factory, given, host.label("recogniser", component))
     remark = factory.available() if hasattr(factory, "available") else ""
     if not remark and importlib.util.find_spec("jiwer") is None:
         remark = NO_JIWER

@@ -16,7 +16,7 @@ NO_TEXT = "no transcript"
 WEAK = 30.0
 """A recogniser that gets more of the clean target's words wrong, in %, is called weak."""
 
-_HEAD = [WER, "substituted (%)", "deleted (%)", "inserted (%)", "over clean", "over mixture", "items"]
+_HEAD = [WER, "sub (%)", "del (%)", "ins (%)", "over clean", "over mixture", "items"]
 
 
 def wer_cell(results: Results, model: str, system: str, scenario: str) -> str:

@@ -66,12 +66,13 @@ class Pocketsphinx:
     def __call__(self, waveform: np.ndarray, rate: int) -> str:
         """Transcribe a waveform ``[S]`` at a rate in Hz.
 
-        It is heard as a whole, so that its level and channel are normalised by itself, not by what came before.
+        It is heard as a whole and with fresh features: level, channel and noise are its own, not of what came before.
         """
         samples = hear(waveform, rate)
         if not samples.size:
             return ""
         pcm = np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+        self._decoder.reinit_feat()  # else its estimate of noise lives on
         self._decoder.start_utt()
         self._decoder.process_raw(pcm.tobytes(), full_utt=True)
         self._decoder.end_utt()

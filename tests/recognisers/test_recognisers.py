@@ -42,6 +42,14 @@ def test_pocketsphinx_hears_a_clear_sentence_at_any_rate(sphinx):
         assert len(wanted & set(words)) >= 3, words
 
 
+def test_pocketsphinx_hears_each_sound_by_itself(sphinx):
+    pytest.importorskip("espeakng_loader", reason='pip install "pse-plugins[demo]"')
+    texts = ("We will see you in the morning.", "The small boat came back before the storm.")
+    sounds = [speak(cast_voices(12, 0)["train"][0], text, 16000, seed) for text in texts for seed in range(3)]
+    first = [sphinx(sound, 16000) for sound in sounds]
+    assert [sphinx(sound, 16000) for sound in reversed(sounds)] == first[::-1]
+
+
 def test_pocketsphinx_keeps_to_the_contract_and_takes_other_models(sphinx):
     from pocketsphinx import get_model_path
 
