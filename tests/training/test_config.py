@@ -364,7 +364,10 @@ def test_mistakes_are_config_errors(recipe, extra, overrides, word):
     assert "\n" not in str(error.value) and "unicode string" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", recipe_names())
+TRAININGS = [name for name, path in recipe_names().items() if "task: comparison" not in path.read_text()]
+
+
+@pytest.mark.parametrize("name", TRAININGS)
 def test_the_record_of_a_run_is_a_recipe_that_says_the_same(name, tmp_path):
     given = {"data_folder": "speech", "output_folder": "out", "seed": 7}
     source = recipe_names()[name]
