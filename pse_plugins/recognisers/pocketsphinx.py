@@ -15,8 +15,8 @@ REMEDY = 'pocketsphinx is not installed: pip install "pse-plugins[wer]"'
 class Pocketsphinx:
     """PocketSphinx (Huggins-Daines et al., 2006): hidden Markov models and a trigram model of US English.
 
-    Its package brings the models, so that it needs no network. It is weak: of the hard half of LibriSpeech it
-    gets about two words in three wrong without any noise. Take its rates as differences between systems.
+    Its package brings the models, so that it needs no network. It is weak: of LibriSpeech's hard test speakers it
+    gets well over half of the words wrong without any noise. Take its rates as differences between systems.
 
     Parameters
     ----------
