@@ -123,9 +123,11 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     full = deepcopy(config)
     for kind, place, key in list(named_components(full)):
         parameters = inspect.signature(host.load(kind, place[key])[0]).parameters.values()
-        own = [p for p in parameters if p.name != "n_bins"]  # which follows the frontend, whatever its default
-        plain = {p.name: p.default for p in own if isinstance(p.default, str | int | float)}
-        place[f"{key}_options"] = {**plain, **(place.get(f"{key}_options") or {})}
+        options = place[f"{key}_options"] = place.get(f"{key}_options") or {}
+        set_here = ("n_bins",) if place is full else ("n_bins", "input")  # by what they are built for
+        for p in parameters:
+            if p.name not in set_here and isinstance(p.default, str | int | float):
+                options.setdefault(p.name, p.default)
     return full
 
 

@@ -12,7 +12,7 @@ import torch
 
 from pse_plugins import bundle, bundle_components
 from pse_plugins.api import Component
-from pse_plugins.assembly import build_enhancer
+from pse_plugins.assembly import build_enhancer, with_defaults
 from pse_plugins.backbones.gru import Gru
 from pse_plugins.bundle import CONFIG, WEIGHTS
 from pse_plugins.contracts import Conditioner
@@ -242,6 +242,17 @@ def test_without_a_model_the_remedy_is_named(tmp_path, monkeypatch):
 def test_the_folder_of_a_run_will_do(tmp_path):
     bundle.save(tiny(), tmp_path / "run" / "bundle")
     assert bundle.find_model(tmp_path / "run") == tmp_path / "run" / "bundle"
+
+
+def test_defaults_of_parts_inside_a_backbone_are_kept_too():
+    own = {"backbone": "specialist-ensemble", "backbone_options": {"expert": "gru", "encoder": "gru-siamese"}}
+    enhancer = build_enhancer({**own, "conditioner": None, "speaker_encoder": None})
+    full = with_defaults(enhancer.config)["backbone_options"]
+    assert full["expert_options"]["hidden"] == 256 and full["encoder_options"]["layers"] == 2
+    assert not {"n_bins", "input"} & set(full["encoder_options"]), "set by what they are built for"
+    again = build_enhancer(with_defaults(enhancer.config))
+    assert again.state_dict().keys() == enhancer.state_dict().keys()
+    assert "expert_options" not in enhancer.config["backbone_options"], "the original is left alone"
 
 
 def test_a_bundle_keeps_the_defaults_that_it_was_made_with(tmp_path, monkeypatch):
