@@ -88,7 +88,9 @@ class SelfConditioned(Backbone):
     def listen(self, features: Tensor, prepared: Prepared, frames: Tensor) -> Prepared:
         """Embed whole signals, and prepare the conditioners with that."""
         vector = self.encoder(features, frames).vectors[:, 0]
-        return Prepared({_VECTOR: vector}, self._steer(vector).losses)
+        inner = self.backbone.listen(features, Prepared(), frames).tensors
+        noted = {f"inner.{name}": value for name, value in inner.items()}
+        return Prepared({_VECTOR: vector, **noted}, self._steer(vector).losses)
 
     def forward(self, features: Tensor, prepared: Prepared) -> Tensor:
         """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``; without `listen`, as a stream would."""
@@ -96,7 +98,8 @@ class SelfConditioned(Backbone):
             whole = torch.full((features.shape[0],), features.shape[1], device=features.device)
             prepared = self.listen(features, prepared, whole)
         if _VECTOR in prepared.tensors:
-            return self.backbone(features, self._steer(prepared.tensors[_VECTOR]))
+            steered = self._steer(prepared.tensors[_VECTOR]).tensors
+            return self.backbone(features, Prepared({**steered, **prepared.part("inner").tensors}))
         padded = torch.nn.functional.pad(features, (0, 0, 0, self.lookahead_frames))
         state = initial_state(self.state_spec(), features.shape[0], features)
         return self.step(padded, prepared, state)[0][:, self.lookahead_frames :]

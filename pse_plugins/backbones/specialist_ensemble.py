@@ -100,6 +100,9 @@ class SpecialistEnsemble(Backbone):
             gates = {"gates": (self.temperature * logits).softmax(-1)}
         else:
             gates = {"expert": logits.argmax(-1)}
+        for k in range(len(self.experts)):
+            heard = self._expert(k).listen(features, prepared.part(f"experts.{k}"), frames).tensors
+            gates |= {f"experts.{k}.{name}": value for name, value in heard.items()}
         return Prepared({**prepared.tensors, **gates}, prepared.losses)
 
     def gate_logits(self, features: Tensor, frames: Tensor) -> Tensor:

@@ -61,14 +61,18 @@ def circumstances(models: Mapping[str, Enhancer], items: TestList) -> dict[str, 
 
 
 def describe(model: Enhancer) -> dict[str, Any]:
-    """Say which model it is: configuration, hashes of it and of the weights, size, latency in ms."""
+    """Say which model it is: configuration, hashes of it and of the weights, size, latency in ms if it streams."""
     return {
         "config": model.config,
         "config_hash": digest(model.config),
         "fingerprint": fingerprint(model),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "latency_ms": round(1000 * model.latency / model.sample_rate, 2),
+        "latency_ms": round(1000 * model.latency / model.sample_rate, 2) if _streams(model) else None,
     }
+
+
+def _streams(model: Enhancer) -> bool:
+    return bool(getattr(getattr(model, "backbone", None), "can_stream", True))
 
 
 def fingerprint(model: Enhancer) -> str:

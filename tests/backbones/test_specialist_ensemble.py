@@ -110,6 +110,23 @@ def _features_encoder():
     return GruSiamese(input="features", n_bins=9, hidden=6)
 
 
+def test_experts_that_see_all_of_a_signal_do_not_see_what_fills_a_batch():
+    """As bidirectional ones do: they are told of the signals' ends, too."""
+    config = {"sample_rate": 8000, "conditioner": None, "speaker_encoder": None}
+    whole = {"encoder_layers": 0, "decoder_layers": 1, "heads": 2, "head_dim": 4, "feed_forward": 8}
+    options = {"expert": "transformer", "expert_options": {**whole, "bidirectional": True}}
+    moe = {"conditioner": "sparse-moe"}
+    for own in ({"backbone": "specialist-ensemble"}, {"backbone": "self-conditioned", **moe}):
+        enhancer = build_enhancer({**config, **own, "backbone_options": options}).eval()
+        hop = enhancer.frontend.hop
+        mixture, short = torch.randn(2, 31 * hop), 15 * hop
+        mixture[1, short:] = 0
+        together = enhancer(mixture, lengths=torch.tensor([31 * hop, short])).estimate
+        alone = enhancer(mixture[1:, :short], lengths=torch.tensor([short])).estimate
+        end = short - enhancer.frontend.frame  # beyond, frames reach into what follows
+        torch.testing.assert_close(together[1, :end], alone[0, :end], atol=1e-5, rtol=1e-4)
+
+
 def test_a_stream_falls_back_then_decides_and_fades(ensemble):
     mask = levels(ensemble(speech(*[2] * 20), Prepared()))
     assert mask[:9] == pytest.approx([0.2] * 9), "the first decision after 6 frames, then 3 of warm-up"
