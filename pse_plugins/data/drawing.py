@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .pools import ClipRef, NoisePool, SpeechPool
 logger = logging.getLogger(__name__)
 
 _TRIES = 200
-_NO_NOISE = "the ambient scenario needs noise; name a noise folder, or set its weight to 0"
+_NO_NOISE = "the scenarios ambient and both need noise; name a noise folder, or set their weight to 0"
 
 
 class Drawer:
@@ -42,7 +43,7 @@ class Drawer:
     """
 
     def __init__(self, law: MixingLaw, speech: SpeechPool, noise: NoisePool | None) -> None:
-        if noise is None and "ambient" in law.used:
+        if noise is None and {"ambient", "both"} & set(law.used):
             raise ConfigError(_NO_NOISE)
         if noise is not None and noise.rate != speech.rate:
             raise ConfigError(
@@ -57,7 +58,8 @@ class Drawer:
         self.voices = [v for v in speech.speakers if self._usable(v)]
         self._tell_left_out(set(speech.speakers) - set(self.voices))
         people = {speech.person(v) for v in self.voices}
-        needed = 1 + (law.talkers[1] if "talkers" in law.used else int(law.enrols or "babble" in law.used))
+        one = law.enrols or bool({"babble", "both"} & set(law.used))
+        needed = 1 + (law.talkers[1] if "talkers" in law.used else int(one))
         if len(people) < needed:
             more = f" and 1 s more to enrol with{self._elsewhere}" if law.enrols else ""
             raise DataError(
@@ -126,6 +128,11 @@ class Drawer:
         speaker, target, clips = self._speaker(voice, count, rng)
         parts, wrong = getattr(self, f"_{scenario}")(speaker, target.length, count, rng)
         wrong = wrong or (self._strangers(speaker, count, rng) if count else [])
+        if law.tone:
+            target, *parts = (
+                replace(part, tone=round(float(rng.uniform(-law.tone, law.tone)), 4))
+                for part in (target, *parts)
+            )
         return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
 
     def _speaker(
@@ -193,6 +200,13 @@ class Drawer:
     ) -> tuple[list[Part], list[ClipRef]]:
         """Draw one competing speaker, and clips of that voice."""
         return self._competitors(speaker, length, 1, count, rng)
+
+    def _both(
+        self, speaker: str, length: int, count: int, rng: np.random.Generator
+    ) -> tuple[list[Part], list[ClipRef]]:
+        """Draw one competing speaker, clips of that voice, and a noise."""
+        parts, wrong = self._babble(speaker, length, count, rng)
+        return [*parts, self.noise_part(length, rng)], wrong
 
     def _talkers(
         self, speaker: str, length: int, count: int, rng: np.random.Generator

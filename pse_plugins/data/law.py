@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ..errors import ConfigError, nearest
 from .clips import MIN_TARGET, clip_lengths
 
-SCENARIOS = ("ambient", "babble", "talkers", "clean")
-"""Noise; one competing speaker; several; white noise far below."""
+SCENARIOS = ("ambient", "babble", "talkers", "both", "clean")
+"""Noise; one competing speaker; several; one and noise; white noise far below."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MixingLaw:
     clean_snr : pair of float
         The same for the white noise of the clean scenario.
     scenarios : mapping
-        Scenario -> weight: ``"ambient"``, ``"babble"``, ``"talkers"``, ``"clean"``.
+        Scenario -> weight: ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"``, ``"clean"``.
     talkers : pair of int
         How many compete in the talkers scenario.
     noises : pair of int
@@ -38,6 +38,9 @@ class MixingLaw:
         Their length, a multiple of 0.5; on short recordings they shrink to 3, 2, 1.5 or 1 s.
     level_db : pair of float or None
         Range of the RMS level of the active target in dB below full scale; None keeps the recording's.
+    tone : float
+        Largest coefficient, up to 0.9, of the first-order filters that make each part of a mixture duller or
+        brighter, each by its own draw: other microphones. 0 leaves them as recorded.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class MixingLaw:
     enrolments: Sequence[int] = (1, 1)
     enrolment_seconds: float = 3.0
     level_db: Sequence[float] | None = None
+    tone: float = 0.0
 
     def __post_init__(self) -> None:
         if self.segment is not None and self.segment < MIN_TARGET:
@@ -67,6 +71,7 @@ class MixingLaw:
         check_range("enrolments", self.enrolments, 0 if list(self.enrolments) == [0, 0] else 1, 5)
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
+        check_range("tone", (0, self.tone), 0, 0.9)
         clip_lengths(self.enrolment_seconds, 16000)
         self._check_scenarios()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.signal import lfilter
 
 from ..errors import DataError
 from .activity import active_rms
@@ -64,6 +65,12 @@ def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
 
 def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     """Cut a part out of its recording, at its own level; float32 ``[part.length]``."""
+    samples = _recorded(part, speech, noise)
+    return samples if not part.tone else np.asarray(lfilter([1.0, part.tone], [1.0], samples), np.float32)
+
+
+def _recorded(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
+    """Give a part as it was recorded."""
     if part.kind == "white":
         return white(part.start, part.length)
     if part.kind == "speech":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,8 @@ class Part:
         Where in the mixture it begins, in samples.
     gain : float
         Linear factor.
+    tone : float
+        Coefficient of the first-order filter that it passes: above 0 it is duller, below 0 brighter.
     """
 
     kind: Literal["speech", "noise", "white"]
@@ -35,10 +37,11 @@ class Part:
     length: int
     at: int = 0
     gain: float = 1.0
+    tone: float = 0.0
 
     def at_gain(self, gain: float) -> Part:
         """Give the same part with another gain."""
-        return Part(self.kind, self.id, self.start, self.length, self.at, gain)
+        return replace(self, gain=gain)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Plan:
     id : str
         Its name.
     scenario : str
-        ``"ambient"``, ``"babble"``, ``"talkers"`` or ``"clean"``.
+        ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"`` or ``"clean"``.
     snr : float
         Active target over active interference, in dB.
     speaker : str

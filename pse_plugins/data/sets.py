@@ -69,7 +69,7 @@ def mixture_sets(
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level and enrolment augmentation are off.
+        The same for validation and test, over what ``law`` says; its level, tone and enrolment augmentation are off.
     max_bytes : int or None
         Memory that the training speech may take.
     """
@@ -77,7 +77,7 @@ def mixture_sets(
     fixed_seed = seed if test_seed is None else test_seed
     fit_noise, valid_noise = hold_out(train_noise, 0.1, fixed_seed)
     law = dict(law)
-    fixed = {**law, "level_db": None, "enrolment_augmentation": None, **(test_law or {})}
+    fixed = {**law, "level_db": None, "tone": 0.0, "enrolment_augmentation": None, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
     train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
     fixed["seed"] = fixed_seed
@@ -144,6 +144,8 @@ def librispeech_sets(
     test_folds: Sequence[int] | None = (5,),
     train_noises: Sequence[str] | None = None,
     test_noises: Sequence[str] | None = None,
+    more_speech: str | None = None,
+    more_noise: str | None = None,
     **options: Any,
 ) -> RecipeData:
     """Make the sets from LibriSpeech and a noise folder.
@@ -166,6 +168,9 @@ def librispeech_sets(
     train_noises, test_noises : sequence of str or None
         Subfolders: ``["noise/free-sound"]`` of MUSAN. Without folds and subfolders, a fifth of the noise
         sources is held out for test.
+    more_speech, more_noise : str or None
+        Folders of ``speaker/utterance`` and of noise that are trained on, too, all of them; such as those of
+        `make_embedded`.
     **options
         Of `mixture_sets`.
 
@@ -184,7 +189,12 @@ def librispeech_sets(
     train_noise, test_noise = divide_noise(
         noises, (train_folds, test_folds), (train_noises, test_noises), seed=options.get("seed", 0)
     )
-    return mixture_sets(split["train"], split["valid"], test, train_noise, test_noise, **options)
+    train = list(split["train"])
+    if more_speech is not None:
+        train += prepare_speaker_folders(more_speech, save / "more-speech.json")
+    if more_noise is not None:
+        train_noise = [*train_noise, *prepare_noise(more_noise, save / "more-noise.json")]
+    return mixture_sets(train, split["valid"], test, train_noise, test_noise, **options)
 
 
 @with_options_of(mixture_sets)

@@ -209,6 +209,28 @@ def test_no_speaker_and_no_noise_is_in_two_sets(corpus, tmp_path, monkeypatch):
         _sets(corpus, tmp_path, epoch_sise=3)
 
 
+def test_more_speech_and_noise_are_trained_on_and_nothing_else(corpus, tmp_path, monkeypatch):
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": ["19", "26"], "valid": ["374", "1553"], "test": ["103", "289"]}))
+    monkeypatch.setattr("pse_plugins.data.sets.TRAIN_CLEAN_100", split)
+    rng = np.random.default_rng(0)
+    for path in ("voices/eva/a.wav", "sounds/wind.wav"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        soundfile.write(tmp_path / path, 0.1 * rng.standard_normal(5 * 8000), 8000)
+    more = {"more_speech": str(tmp_path / "voices"), "more_noise": str(tmp_path / "sounds")}
+    with_more, without = (
+        _sets(corpus, tmp_path / "a", law={"tone": 0.5}, **more),
+        _sets(corpus, tmp_path / "b"),
+    )
+    assert set(with_more.train.speech.speakers) - set(without.train.speech.speakers) == {"eva"}
+    assert set(with_more.train.noise.ids) - set(without.train.noise.ids) == {"wind"}
+    for name in ("valid", "test"):
+        ours, theirs = getattr(with_more, name), getattr(without, name)
+        assert ours.speech.speakers == theirs.speech.speakers and ours.noise.ids == theirs.noise.ids
+        assert ours.law.tone == 0
+    assert with_more.train.law.tone == 0.5
+
+
 def test_other_trainings_are_compared_on_the_same_mixtures(corpus, tmp_path, monkeypatch):
     split = tmp_path / "split.json"
     split.write_text(json.dumps({"train": ["19", "26"], "valid": ["374", "1553"], "test": ["103", "289"]}))

@@ -260,7 +260,7 @@ def test_what_a_scenario_lacks_is_named(utterances, make_dataset, noises):
     from pse_plugins.data import NoisePool
 
     pool = SpeechPool(utterances, RATE)
-    with pytest.raises(ConfigError, match="needs noise"):
+    with pytest.raises(ConfigError, match="need noise"):
         MixtureDataset(pool, None, size=1, seed=0)
     with pytest.raises(ConfigError, match="one rate"):
         MixtureDataset(pool, NoisePool(noises, 16000), size=1, seed=0)

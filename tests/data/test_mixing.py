@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pse_plugins.data.activity import active_rms
+from pse_plugins.data.law import SCENARIOS
 from pse_plugins.data.mixing import mix, render, white
 
 RATE = 8000
@@ -13,7 +14,7 @@ def level(samples):
     return 20 * np.log10(active_rms(samples, RATE))
 
 
-@pytest.mark.parametrize("scenario", ["ambient", "babble", "talkers", "clean"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("length", [2.0, 4.5])
 def test_snr_on_active_speech_is_as_drawn(make_dataset, scenario, length):
     options = {"talkers": (2, 3), "clean_snr": (20, 30), "segment": length}
@@ -49,8 +50,8 @@ def test_nothing_clips(make_dataset):
 
 
 def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
-    dataset = make_dataset(scenarios={"ambient": 1, "babble": 1, "talkers": 1, "clean": 1}, talkers=(2, 3))
-    for i in range(12):
+    dataset = make_dataset(scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5)
+    for i in range(15):
         item = dataset[i]
         again = render(item.plan, dataset.speech, dataset.noise)
         assert again.mixture.tobytes() == item.mixture.tobytes()
@@ -84,3 +85,27 @@ def test_white_noise_is_fixed_for_ever():
     assert noise.std() == pytest.approx(1, abs=0.01)
     assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.01
     assert not np.array_equal(white(8, 100), noise[:100])
+
+
+def tilt(samples):
+    """Tell how much of a sound is above an eighth of the rate."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return power[len(power) // 4 :].sum() / power.sum()
+
+
+def test_each_part_has_a_tone_of_its_own(make_dataset):
+    plain, toned = make_dataset(scenarios={"both": 1}), make_dataset(scenarios={"both": 1}, tone=0.9)
+    item = toned[0]
+    tones = [part.tone for part in (item.plan.target, *item.plan.interferers)]
+    assert len(set(tones)) == 3 and all(0 < abs(tone) <= 0.9 for tone in tones)
+    assert not any(part.tone for part in (plain[0].plan.target, *plain[0].plan.interferers))
+    target = item.plan.target
+    recorded = toned.speech.segment(target.id, target.start, target.length)
+    assert (tilt(item.target) < tilt(recorded)) == (target.tone > 0)
+    assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+
+
+def test_both_is_one_speaker_and_one_noise(make_dataset):
+    item = make_dataset(scenarios={"both": 1})[0]
+    assert [part.kind for part in item.plan.interferers] == ["speech", "noise"]
+    assert item.wrong_clips and item.plan.interferers[0].id.split("-")[0] != item.speaker
