@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from ..profile import Profile
 
 
+_DRAWN = 10
+"""Seconds that are drawn."""
+
+
 def command(
     inputs: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.")],
     out: Annotated[Path, typer.Option("--out", help="A file for one input, a folder for more.")],
     enrol: Enrol = None,
     model: Model = None,
+    attention: Annotated[
+        Path | None,
+        typer.Option(
+            "--attention", help="Draw what the first seconds of one input attend to in the enrolment; a PNG."
+        ),
+    ] = None,
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> int:
@@ -38,6 +48,8 @@ def command(
     pairs = pair_up(inputs, out)
     enhancer = load_model(model, device, threads)
     profile = enrol_speaker(enhancer, enrol or [])
+    if attention is not None:
+        _draw(enhancer, profile, [source for source, _ in pairs], attention)
     failed = 0
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         for source, target in pairs:
@@ -51,6 +63,28 @@ def command(
     if failed:
         remark(f"{failed} of {len(pairs)} files could not be enhanced; the others are in {out}")
     return 2 if failed else 0
+
+
+def _draw(enhancer: Enhancer, profile: Profile | None, sources: list[Path], path: Path) -> None:
+    """Draw what the beginning of a file attends to.
+
+    Raises
+    ------
+    ConfigError
+        If there are several files, nobody is enrolled, or nothing attends.
+    """
+    from ..audio import read
+    from ..errors import ConfigError
+    from ..evaluation.attention import attention, draw_attention
+
+    if len(sources) != 1 or profile is None:
+        raise ConfigError(
+            "--attention draws one input of a model that is enrolled for; give one, and --enrol"
+        )
+    samples, _ = read(sources[0], enhancer.sample_rate)
+    beginning = samples[: _DRAWN * enhancer.sample_rate]
+    draw_attention(attention(enhancer, beginning, profile), beginning, enhancer.sample_rate, path)
+    remark(f"wrote {path}")
 
 
 def _enhance(

@@ -287,6 +287,16 @@ def test_a_profile_is_not_written_over_a_recording(tmp_path, clip, name):
     assert "not a name for a profile" in result.err
 
 
+def test_what_is_attended_to_is_drawn(tmp_path, clip, mixture):
+    picture = tmp_path / "new" / "attention.png"
+    given = [mixture, "--enrol", clip, "--out", tmp_path / "out.wav", "--attention"]
+    assert enhance(*given, picture, conditioner="cross-attention").code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    result = enhance(*given, tmp_path / "film.png")
+    assert result.code == 2 and "the conditioner is film, not cross-attention" in result.err
+    assert not (tmp_path / "film.png").exists()
+
+
 @pytest.mark.parametrize("bundle_is", ["missing", "empty", "truncated", "newer"])
 def test_a_bad_model_is_one_line(tmp_path, clip, mixture, bundle_is):
     folder = tmp_path / "model"

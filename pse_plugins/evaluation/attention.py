@@ -1,0 +1,113 @@
+"""What a network attends to in the enrolment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.signal import stft
+from torch import Tensor
+
+from ..contracts import Conditioner, Prepared
+from ..enhancer import Enhancer
+from ..errors import ConfigError
+from ..profile import Profile
+
+
+def attention(enhancer: Enhancer, mixture: np.ndarray, profile: Profile) -> np.ndarray:
+    """Give the weights with which frames of a mixture read the enrolment.
+
+    Any conditioner can be looked at that has a method ``attention(x, prepared)``, as `CrossAttention` has.
+
+    Parameters
+    ----------
+    enhancer : Enhancer
+        In evaluation mode.
+    mixture : ndarray
+        float32 ``[S]`` at the enhancer's rate.
+    profile : Profile
+        Who is enrolled.
+
+    Returns
+    -------
+    ndarray
+        ``[layers, heads, T, rows]``, rows being what the conditioners read: frames, or utterances.
+
+    Raises
+    ------
+    ConfigError
+        If nothing in the network attends to the enrolment.
+    """
+    found: list[Tensor] = []
+
+    def note(module: Any, given: tuple[Tensor, Prepared], _: Any) -> None:
+        found.append(module.attention(*given)[0])
+
+    conditioners = [m for m in enhancer.backbone.modules() if isinstance(m, Conditioner)]
+    looked_at = [m for m in conditioners if callable(getattr(m, "attention", None))]
+    if not looked_at:
+        name = enhancer.config.get("conditioner")
+        raise ConfigError(
+            f"nothing here attends to the enrolment: the conditioner is {name}, not cross-attention"
+        )
+    hooks = [module.register_forward_hook(note) for module in looked_at]
+    device = enhancer.frontend.analysis.device
+    try:
+        with torch.inference_mode():
+            enhancer(torch.from_numpy(mixture)[None].to(device), profile.cue.to(device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(found).float().cpu().numpy()
+
+
+def draw_attention(weights: np.ndarray, mixture: np.ndarray, rate: int, path: str | Path) -> Path:
+    """Draw the mixture, and below it where each of its frames looks, averaged over layers and heads.
+
+    Parameters
+    ----------
+    weights : ndarray
+        From `attention`.
+    mixture : ndarray
+        ``[S]``.
+    rate : int
+        Its rate in Hz.
+    path : str or Path
+        The PNG to write.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    seconds, mean = mixture.size / rate, weights.mean((0, 1))  # [T, rows]
+    figure = Figure((9, 6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(5, 1))
+    heard, seen = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    overall = figure.add_subplot(grid[1, 1], sharey=seen)
+    _, _, spectrum = stft(mixture, rate, nperseg=512, noverlap=352)
+    level = 20 * np.log10(np.abs(spectrum) + 1e-6)
+    shown: dict[str, Any] = {"aspect": "auto", "origin": "lower"}
+    heard.imshow(level, extent=(0, seconds, 0, rate / 2000), cmap="magma", **shown)
+    heard.set_ylabel("mixture, kHz")
+    seen.imshow(mean.T, extent=(0, seconds, 0, mean.shape[1]), cmap="viridis", **shown)
+    seen.set_ylabel("row of the enrolment")
+    seen.set_xlabel("s")
+    overall.plot(mean.mean(0), np.arange(mean.shape[1]) + 0.5, color="#2f7fd1", linewidth=0.9)
+    overall.axvline(1 / mean.shape[1], color="grey", linewidth=0.7, linestyle=":")
+    overall.set_xlabel("on average")
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110, format="png")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+    return path
