@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from .. import __version__
+from ..data.manifest import digest
 from .checkpoints import AtomicCheckpointer, load_best
 from .record import commit
 from .schedule import Budget, Schedule
@@ -56,6 +57,24 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     run_opts: Mapping[str, Any] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_recipe(
+        cls, settings: Mapping[str, Any], run_opts: Mapping[str, Any], folder: Path, model: Any
+    ) -> Job:
+        """Read it from a recipe's settings; a checkpoint is continued only for the same ``model``, plain data."""
+        return cls(
+            folder,
+            int(settings["seed"]),
+            int(settings["number_of_epochs"]),
+            int(settings["batch_size"]),
+            settings["opt_class"],
+            Schedule(**(settings.get("schedule") or {})),
+            settings.get("max_minutes"),
+            settings,
+            run_opts,
+            {"model": digest(model)},
+        )
 
     def budget(self, items: int) -> Budget:
         """Count the optimiser's steps over so many items an epoch."""

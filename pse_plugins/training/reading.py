@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import speechbrain as sb
-from speechbrain.utils.distributed import ddp_init_group
+from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
 
 from .. import requirements
+from ..data import RecipeData
 from ..errors import ConfigError
 from . import checks, command_line, recipe_text
 from .config import build_recipe, resolve_recipe
@@ -64,6 +65,16 @@ def read_recipe(argv: Sequence[str], used: Collection[str], needed: Sequence[str
     settings = build_recipe(text)
     checks.check_built(settings)
     return Recipe(recipe_text.hide(text, used), settings, {"run_opts": options, **run_opts})
+
+
+def make_data(make: Callable[[], RecipeData]) -> RecipeData:
+    """Make a recipe's sets, the main process first: it writes the manifests that the others read."""
+    if not if_main_process():
+        ddp_barrier()
+    data = make()
+    if if_main_process():
+        ddp_barrier()
+    return data
 
 
 def _parse(argv: Sequence[str], used: Collection[str]) -> tuple[Any, dict[str, Any]]:

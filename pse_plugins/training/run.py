@@ -15,15 +15,13 @@ from .. import requirements
 from ..assembly import DEFAULTS, build_enhancer
 from ..contracts import Conditioner
 from ..data import RecipeData
-from ..data.manifest import digest
 from ..enhancer import Enhancer
 from . import checks
 from .brain import PSEBrain
 from .cues import CueBank
 from .fitting import Job, fit
-from .reading import read_recipe
+from .reading import make_data, read_recipe
 from .record import check_same_model, check_same_settings, in_words, save_bundle, write_record
-from .schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +84,8 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     logger.info("training %s: %.2f M parameters to train", in_words(enhancer), trained / 1e6)
     check_same_model(enhancer, output)
     check_same_settings(recipe, output)
-    data = _data(settings["data"])
+    data = make_data(settings["data"])
+    data.train.enrolment_audio = data.valid.enrolment_audio = "right"  # other people's clips are for the test
     ddp_barrier()
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
@@ -104,7 +103,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
         {"enhancer": enhancer},
         data.train,
         data.valid,
-        _job(enhancer, settings, run_opts, output),
+        Job.of_recipe(settings, run_opts, output, enhancer.config),
     )
     if if_main_process():
         save_bundle(enhancer, settings, output, meta)
@@ -136,39 +135,12 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
     logger.info("wrote %s and %s", report / "results.md", report / "report.html")
 
 
-def _data(make: Callable[[], RecipeData]) -> RecipeData:
-    """Make the sets, the main process first: it writes the manifests that the others read."""
-    if not if_main_process():
-        ddp_barrier()
-    data = make()
-    if if_main_process():
-        ddp_barrier()
-    data.train.enrolment_audio = data.valid.enrolment_audio = "right"  # other people's clips are for the test
-    return data
-
-
 def _standardise(enhancer: Enhancer, data: RecipeData, count: int) -> None:
     """Measure the features of the first mixtures of epoch 0, which no training draws; all ranks alike."""
     if count > 0:
         count = min(count, len(data.train))
         data.train.set_epoch(0)
         enhancer.frontend.standardise(torch.from_numpy(data.train[i].mixture) for i in range(count))
-
-
-def _job(enhancer: Enhancer, settings: dict[str, Any], run_opts: dict[str, Any], output: Path) -> Job:
-    """Say how to train, from the recipe's settings."""
-    return Job(
-        output,
-        int(settings["seed"]),
-        int(settings["number_of_epochs"]),
-        int(settings["batch_size"]),
-        settings["opt_class"],
-        Schedule(**(settings.get("schedule") or {})),
-        settings.get("max_minutes"),
-        settings,
-        run_opts,
-        {"model": digest(enhancer.config)},
-    )
 
 
 def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> CueBank | None:

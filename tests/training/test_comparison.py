@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-import soundfile
 from scipy.stats import ttest_ind
+from tone_corpus import write_corpus
 
 from pse_plugins.cli import run as pse
 from pse_plugins.errors import DataError
@@ -62,16 +62,8 @@ rows: {film: row.yaml, concat: rows/concat.yaml, none: rows/none.yaml}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Eight 'speakers' (harmonic tones), noises, three rows; the table has been made once."""
-    folder, rng = tmp_path_factory.mktemp("comparison"), np.random.default_rng(0)
-    t = np.arange(4 * 8000) / 8000
-    for s in range(8):
-        tone = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * t) / k for k in range(1, 8))
-        path = folder / "speech" / f"s{s}" / "0.wav"
-        path.parent.mkdir(parents=True)
-        soundfile.write(path, 0.05 * tone * (1 + np.sin(2 * np.pi * 3 * t)), 8000)
-    (folder / "noise").mkdir()
-    for n in range(6):
-        soundfile.write(folder / "noise" / f"{n}.wav", 0.1 * rng.standard_normal(12000), 8000)
+    folder = tmp_path_factory.mktemp("comparison")
+    write_corpus(folder, lambda speaker: 1, seconds=4.0, noises=6)
     (folder / "rows").mkdir()
     (folder / "row.yaml").write_text(BASE)
     (folder / "rows" / "concat.yaml").write_text("base: ../row.yaml\nconditioner: concat\n")

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from ... import host, requirements
 from ...contracts import SpeakerEncoder
 from ...data import MixtureDataset, RecipeData
-from ...data.manifest import digest
 from ...errors import ConfigError, nearest
 from ..fitting import Job, fit
-from ..reading import read_recipe
+from ..reading import make_data, read_recipe
 from ..record import check_same_settings, write_run
-from ..schedule import Schedule
 from .brain import VerificationBrain, Verifier
 from .objectives import Distillation, Ge2e, PairObjective
 from .scoring import Clips, cut_clips, equal_error_rates
@@ -91,7 +89,7 @@ def run(argv: Sequence[str]) -> SpeakerEncoder:
     encoder, objective = _encoder(settings), _objective(settings)
     check_same_settings(recipe, output)
     make = settings["data"]
-    data = _first(make)
+    data = make_data(make)
     train, valid = _utterances(data, settings)
     clips = _clips({"valid": data.valid, **_tests(make, settings, data)}, settings)
     if if_main_process():
@@ -107,11 +105,16 @@ def run(argv: Sequence[str]) -> SpeakerEncoder:
         {"verifier": verifier},
         train,
         valid,
-        _job(settings, run_opts, output),
+        Job.of_recipe(settings, run_opts, output, _model(settings)),
     )
     if if_main_process():
         _finish(encoder.eval(), settings, output, clips)
     return encoder
+
+
+def _model(settings: Mapping[str, Any]) -> list[Any]:
+    """Say what is trained: the encoder's name and options."""
+    return [settings["speaker_encoder"], settings.get("speaker_encoder_options") or {}]
 
 
 def _encoder(settings: Mapping[str, Any]) -> SpeakerEncoder:
@@ -162,38 +165,12 @@ def _objective(settings: Mapping[str, Any]) -> nn.Module:
     return OBJECTIVES[name]()
 
 
-def _first(make: Callable[[], RecipeData]) -> RecipeData:
-    """Make the sets, the main process first: it writes the manifests that the others read."""
-    if not if_main_process():
-        ddp_barrier()
-    data = make()
-    if if_main_process():
-        ddp_barrier()
-    return data
-
-
 def _utterances(data: RecipeData, settings: Mapping[str, Any]) -> tuple[VoiceDataset, VoiceDataset]:
     """Draw utterances of the sets' voices."""
     options = {key: settings[key] for key in ("mode", "clean", "tilt", "level_db") if key in settings}
     count = int(settings.get("utterances") or 2)
     train = VoiceDataset(data.train, len(data.train), count, **options)
     return train, VoiceDataset(data.valid, len(data.valid), count, **{**options, "mode": "within"})
-
-
-def _job(settings: Mapping[str, Any], run_opts: Mapping[str, Any], output: Path) -> Job:
-    """Say how to train, from the recipe's settings."""
-    return Job(
-        output,
-        int(settings["seed"]),
-        int(settings["number_of_epochs"]),
-        int(settings["batch_size"]),
-        settings["opt_class"],
-        Schedule(**(settings.get("schedule") or {})),
-        settings.get("max_minutes"),
-        settings,
-        run_opts,
-        {"model": digest([settings["speaker_encoder"], settings.get("speaker_encoder_options") or {}])},
-    )
 
 
 def _tests(

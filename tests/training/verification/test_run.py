@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
-import soundfile
 import torch
+from tone_corpus import write_corpus
 
 import pse_plugins
 from pse_plugins.cli import run as pse
@@ -49,17 +48,8 @@ noprogressbar: True
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Eight 'speakers' (harmonic tones) of two recordings, noises, and the recipe."""
-    folder, rng = tmp_path_factory.mktemp("verification"), np.random.default_rng(0)
-    t = np.arange(3 * 8000) / 8000
-    for s in range(8):
-        for u in range(2):
-            tone = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * t) / k for k in range(1, 8))
-            path = folder / "speech" / f"s{s}" / f"{u}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.05 * tone * (1 + np.sin(2 * np.pi * (3 + u) * t)), 8000)
-    (folder / "noise").mkdir()
-    for n in range(4):
-        soundfile.write(folder / "noise" / f"{n}.wav", 0.1 * rng.standard_normal(12000), 8000)
+    folder = tmp_path_factory.mktemp("verification")
+    write_corpus(folder, lambda speaker: 2)
     (folder / "verify.yaml").write_text(RECIPE)
     assert train(folder) == 0
     return folder

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from tone_corpus import write_corpus
 
 from pse_plugins.cli import run as pse
 from pse_plugins.training.zero_shot.stages import STAGES
@@ -55,17 +56,8 @@ noprogressbar: True
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Eight 'speakers' (harmonic tones), noises, and the recipe; all stages have run once."""
-    folder, rng = tmp_path_factory.mktemp("zero-shot"), np.random.default_rng(0)
-    t = np.arange(3 * 8000) / 8000
-    for s in range(8):
-        for u in range(1 + s % 2):
-            tone = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * t) / k for k in range(1, 8))
-            path = folder / "speech" / f"s{s}" / f"{u}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.05 * tone * (1 + np.sin(2 * np.pi * 3 * t)), 8000)
-    (folder / "noise").mkdir()
-    for n in range(4):
-        soundfile.write(folder / "noise" / f"{n}.wav", 0.1 * rng.standard_normal(12000), 8000)
+    folder = tmp_path_factory.mktemp("zero-shot")
+    write_corpus(folder, lambda speaker: 1 + speaker % 2)
     (folder / "ensemble.yaml").write_text(RECIPE)
     assert train(folder) == 0
     return folder
