@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import ConfigError, nearest
 from .clips import MIN_TARGET, clip_lengths
@@ -91,9 +92,25 @@ class MixingLaw:
         return self.enrolments[1] > 0
 
     @property
+    def stated(self) -> dict[str, Any]:
+        """The options that are not as they are by default: what is made by a law keeps when laws get new options.
+
+        Examples
+        --------
+        >>> MixingLaw(snr=[-3, 10], tone=0.5).stated
+        {'tone': 0.5}
+        """
+        plain = MixingLaw().__dict__
+        return {name: value for name, value in vars(self).items() if _plain(value) != _plain(plain[name])}
+
+    @property
     def used(self) -> list[str]:
         """The scenarios with a weight above 0."""
         return [name for name, weight in self.scenarios.items() if weight > 0]
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def check_range(name: str, pair: Sequence[float], low: float, high: float) -> None:

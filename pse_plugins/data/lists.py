@@ -177,7 +177,7 @@ def _origin(dataset: MixtureDataset, per_scenario: int | None = None) -> str:
         for id in dataset.speech.utterances(v)
     ]
     noises = [dataset.noise.source(id).relative for id in dataset.noise.ids] if dataset.noise else []
-    settings = [asdict(dataset.law), dataset.seed, len(dataset), per_scenario]
+    settings = [dataset.law.stated, dataset.seed, len(dataset), per_scenario]
     return digest([settings, _SILENCE, listed, noises])
 
 

@@ -92,7 +92,7 @@ class Lab:
             "seed": self.seed,
             "sample_rate": self.settings["sample_rate"],
             "frontend": self.settings.get("frontend_options") or {},
-            "law": vars(train.law),
+            "law": train.law.stated,
             "recordings": digest([recordings, noises]),
         }
 
