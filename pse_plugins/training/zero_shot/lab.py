@@ -97,8 +97,8 @@ class Lab:
         }
 
     def stage(self, name: str) -> dict[str, Any]:
-        """Give a stage's own settings."""
-        return dict(self.settings[name])
+        """Give a stage's own settings, as far as they decide what comes out."""
+        return {key: value for key, value in self.settings[name].items() if key != "recompute"}
 
     # the artefacts, each by what it is made from
 
@@ -216,6 +216,8 @@ class Lab:
         """Build the ensemble, untrained."""
         own = {k: self.settings[k] for k in ("encoder", "encoder_options") if self.settings.get(k)}
         options = {**self._expert, **own, "experts": self.k, **(self.settings.get("policy") or {}), **policy}
+        if self.settings["finetune"].get("recompute"):
+            options["recompute"] = True
         config = {**self._config(), "backbone": "specialist-ensemble", "backbone_options": options}
         return build_enhancer(config).to(self.device)
 

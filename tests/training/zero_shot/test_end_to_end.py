@@ -113,6 +113,7 @@ def test_each_item_says_what_every_specialist_would_have_gained(project):
 def test_what_is_done_is_not_done_again(project):
     before = times(project / "runs" / "3")
     assert train(project) == 0
+    assert train(project, "--finetune", "{recompute: True}") == 0, "how, not what"
     assert times(project / "runs" / "3") == before
 
 
