@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,29 +19,43 @@ _PERPLEXITY = 40
 
 
 def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
-    """Draw SI-SDR improvement over the size of a specialist, one line for each K (the paper's Figure 3)."""
-    figure = Figure((7, 4), layout="constrained")
-    axes = figure.subplots()
-    lines: dict[tuple[int, str], list[tuple[int, float, float]]] = {}
+    """Draw SI-SDR improvement over the size of a specialist, and over the parameters that run (the paper's Figure 3).
+
+    One line for each K; bars are from the lowest to the highest seed.
+    """
+    figure = Figure((10, 4), layout="constrained")
+    by_width, by_cost = figure.subplots(1, 2, sharey=True)
+    lines: dict[tuple[int, str], list[tuple[int, float, float, float, float]]] = {}
     for (size, k, partition, system), row in group(scored).items():
-        if partition in ("", "k-means") and system != "generalist-longer":
-            by_seed = gains(row, test)[0].mean(1)
-            lines.setdefault((k, system), []).append(
-                (_width(size), float(by_seed.mean()), float(np.ptp(by_seed)) / 2)
-            )
+        if partition in ("", "k-means") and system in ("generalist", "naive", "fine-tuned"):
+            seeds = gains(row, test)[0].mean(1)
+            middle, cost = float(seeds.mean()), row[0].about["effective"] / 1e6
+            below, above = float(middle - seeds.min()), float(seeds.max() - middle)
+            lines.setdefault((k, system), []).append((_width(size), cost, middle, below, above))
     many = sorted({k for k, _ in lines if k > 1})
-    for (k, system), points in sorted(lines.items()):
-        x, y, spread = zip(*sorted(points))
-        colour = "black" if k == 1 else _COLOURS[many.index(k) % len(_COLOURS)]
-        style = ":" if system == "naive" else "-"
-        name = "generalist" if k == 1 else f"K = {k}, {system}"
-        axes.errorbar(
-            x, y, spread, color=colour, linestyle=style, marker="o", markersize=4, capsize=2, label=name
-        )
-    axes.set_xscale("log", base=2)
-    axes.set_xlabel("hidden units of a specialist (two layers)")
-    axes.set_ylabel("SI-SDR improvement, dB")
-    axes.legend(fontsize=8)
+    for number, ((k, system), points) in enumerate(sorted(lines.items())):
+        width, run, mean, *bars = np.array(sorted(points)).T
+        look: dict[str, Any] = {
+            "color": "black" if k == 1 else _COLOURS[many.index(k) % len(_COLOURS)],
+            "linestyle": ":" if system == "naive" else "-",
+            "marker": "o" if system != "naive" else "s",
+            "label": "generalist" if k == 1 else f"K = {k}, {system}",
+            **{"markersize": 4, "capsize": 2},
+        }
+        beside = 1.03 ** (number - len(lines) / 2)
+        by_width.errorbar(width * beside, mean, bars, **look)
+        by_cost.errorbar(run * beside, mean, bars, **look)
+    widths = sorted({point[0] for points in lines.values() for point in points})
+    by_width.set_xscale("log", base=2)
+    by_width.set_xticks(widths, [str(width) for width in widths])
+    by_width.set_xlim(0.7 * widths[0], 1.4 * widths[-1])
+    by_cost.set_xscale("log")
+    for axis in (by_cost.xaxis.set_major_formatter, by_cost.xaxis.set_minor_formatter):
+        axis("{x:.2g}")
+    by_width.set_xlabel("hidden units of a specialist (two layers)")
+    by_cost.set_xlabel("million parameters that run at a time")
+    by_width.set_ylabel("SI-SDR improvement, dB")
+    figure.legend(*by_width.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=110)
 
 
