@@ -58,7 +58,7 @@ class Drawer:
         self.voices = [v for v in speech.speakers if self._usable(v)]
         self._tell_left_out(set(speech.speakers) - set(self.voices))
         people = {speech.person(v) for v in self.voices}
-        one = law.enrols or bool({"babble", "both"} & set(law.used))
+        one = law.enrols or bool({"babble", "both", "absent"} & set(law.used))
         needed = 1 + (law.talkers[1] if "talkers" in law.used else int(one))
         if len(people) < needed:
             more = f" and 1 s more to enrol with{self._elsewhere}" if law.enrols else ""
@@ -207,6 +207,8 @@ class Drawer:
         """Draw one competing speaker, clips of that voice, and a noise."""
         parts, wrong = self._babble(speaker, length, count, rng)
         return [*parts, self.noise_part(length, rng)], wrong
+
+    _absent = _babble  # the mixture without its target
 
     def _talkers(
         self, speaker: str, length: int, count: int, rng: np.random.Generator

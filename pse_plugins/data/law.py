@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import ConfigError, nearest
 from .clips import MIN_TARGET, clip_lengths
 
-SCENARIOS = ("ambient", "babble", "talkers", "both", "clean")
-"""Noise; one competing speaker; several; one and noise; white noise far below."""
+SCENARIOS = ("ambient", "babble", "talkers", "both", "clean", "absent")
+"""Noise; one competing speaker; several; one and noise; white noise far below; one while the target is silent."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MixingLaw:
     clean_snr : pair of float
         The same for the white noise of the clean scenario.
     scenarios : mapping
-        Scenario -> weight: ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"``, ``"clean"``.
+        Scenario -> weight: ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"``, ``"clean"``, ``"absent"``.
     talkers : pair of int
         How many compete in the talkers scenario.
     noises : pair of int

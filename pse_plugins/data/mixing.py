@@ -121,7 +121,8 @@ def _gains(
     else:
         together = plan.interferers[0].gain if others else 1.0
     scale = own * level / together * 10 ** (-plan.snr / 20)
-    return [float(np.float32(g)) for g in (own, *(scale * r for r in relative))]
+    heard = 0.0 if plan.scenario == "absent" else own
+    return [float(np.float32(g)) for g in (heard, *(scale * r for r in relative))]
 
 
 def _add(

@@ -53,9 +53,9 @@ class Plan:
     id : str
         Its name.
     scenario : str
-        ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"`` or ``"clean"``.
+        ``"ambient"``, ``"babble"``, ``"talkers"``, ``"both"``, ``"clean"`` or ``"absent"``.
     snr : float
-        Active target over active interference, in dB.
+        Active target over active interference, in dB; of what the target would be, where it is absent.
     speaker : str
         The target voice.
     target : Part

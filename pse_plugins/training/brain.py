@@ -96,6 +96,6 @@ class PSEBrain(SteadyBrain):
         gain = (before - self.si_sdr(estimate, batch.target, batch.lengths)).tolist()
         for scenario, value, loss in zip(batch.scenarios, gain, per_item.tolist()):
             self.add_score("loss", loss)
-            if scenario != "clean":
+            if scenario not in ("clean", "absent"):
                 self.add_score("si_sdr_improvement", value)
             self.add_score(scenario, value)
