@@ -121,7 +121,7 @@ def table(scored: Sequence[Scored], test: str) -> str:
         shared = [s for s in row if s.seed in base]
         above = "" if system == "generalist" or not shared else _difference(shared, base, test)
         several = len(row[0].items[test][0]["gains"]) > 1
-        ways = [f"{gains(row, test, w)[0].mean():.2f}" if several else "" for w in _WAYS]
+        ways = [_mean(gains(row, test, way)[0]) if several else "" for way in _WAYS]
         lines.append(
             f"| {size} | {k} | {partition} | {system} | {about['parameters'] / 1e6:.3f} "
             f"({about['effective'] / 1e6:.3f}) | {mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}] | "
@@ -130,6 +130,12 @@ def table(scored: Sequence[Scored], test: str) -> str:
             + " |"
         )
     return "\n".join(lines)
+
+
+def _mean(values: np.ndarray) -> str:
+    """Average over those that are known."""
+    known = values[np.isfinite(values)]
+    return f"{known.mean():.2f}" if known.size else ""
 
 
 def _difference(row: Sequence[Scored], base: Mapping[int, Scored], test: str) -> str:
