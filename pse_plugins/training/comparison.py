@@ -16,6 +16,7 @@ from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
 from ..evaluation.comparison import Trained, check_one_list, comparison, read_row
 from ..evaluation.tables import markdown_table
+from ..resources import find_recipe
 from . import checks, command_line
 from .config import build_recipe, resolve_recipe
 from .plain_yaml import one_line
@@ -87,14 +88,26 @@ def _rows(table: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
     ConfigError
         If a row that is wanted, or the reference, is not in the table, or a recipe is missing.
     """
-    known = {name: table.parent / file for name, file in settings["rows"].items()}
+    known = {name: _recipe(table.parent, str(file)) for name, file in settings["rows"].items()}
     wanted = settings.get("only") or list(known)
     for name in [*wanted, settings.get("reference") or next(iter(known))]:
         if name not in known:
             raise ConfigError(f"no row {name!r}{nearest(str(name), known)}; rows: {', '.join(known)}")
         if not known[name].is_file():
-            raise ConfigError(f"row {name}: no recipe {known[name]}; mend its line in {table.name}")
+            raise ConfigError(
+                f"row {name}: no recipe {known[name]}, and none of that name comes with the package; mend its line in "
+                f"{table.name}"
+            )
     return {name: known[name] for name in known if name in wanted}
+
+
+def _recipe(folder: Path, file: str) -> Path:
+    """Find a row's recipe: beside the table, or by its name among those that come with the package."""
+    beside = folder / file
+    try:
+        return beside if beside.is_file() else find_recipe(file)
+    except ConfigError:
+        return beside
 
 
 def _train(

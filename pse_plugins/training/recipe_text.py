@@ -8,6 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..resources import find_recipe
 from .plain_yaml import read_checked
 
 _INCLUDE = re.compile(r"^(\w+):[ \t]*!include:(\S+)[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -23,7 +24,7 @@ def inline(path: Path) -> str:
     ----------
     path : Path
         Of the recipe; ``key: !include:FILE`` is relative to it, and so is ``base: FILE``, another recipe whose keys
-        hold where this one has none of the name.
+        hold where this one has none of the name; it may be one that comes with the package, by its name.
 
     Returns
     -------
@@ -45,7 +46,11 @@ def _based(path: Path, above: tuple[Path, ...]) -> str:
         return text
     base, above = (path.parent / named[1]).resolve(), (*above, path.resolve())
     if not base.is_file():
-        raise ConfigError(f"{path.name}: its base is {named[1]}, and there is no {base}; mend that line")
+        try:
+            base = find_recipe(named[1]).resolve()
+        except ConfigError as error:
+            said = f"{path.name}: its base is {named[1]}, and there is no {base}, nor a recipe of that name"
+            raise ConfigError(f"{said}; mend that line") from error
     if base in above:
         raise ConfigError(
             f"{path.name}: its base {named[1]} leads back to it; a recipe cannot be its own base"

@@ -8,6 +8,7 @@ import pytest
 
 from pse_plugins.assembly import DEFAULTS, build_enhancer
 from pse_plugins.cost import count_parameters
+from pse_plugins.resources import find_recipe
 from pse_plugins.training.config import plain_recipe, resolve_recipe
 from pse_plugins.training.run import USED
 
@@ -34,8 +35,8 @@ def size(settings):
 @pytest.mark.parametrize("table", ["small", "paper"])
 def test_the_table_names_every_row(table):
     named = plain_recipe((HPARAMS / f"{table}.yaml").read_text())["rows"]
-    assert {HPARAMS / file for file in named.values()} == set(rows(table))
-    assert all(file == f"{table}/{name}.yaml" for name, file in named.items())
+    assert {find_recipe(file) for file in named.values()} == set(rows(table))
+    assert all(file == f"LibriSpeech/cross_attention/{table}/{name}" for name, file in named.items())
 
 
 @pytest.mark.parametrize("path", rows("paper"), ids=lambda p: p.stem)

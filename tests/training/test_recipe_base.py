@@ -54,6 +54,11 @@ def test_a_base_may_have_one_and_fragments_are_relative_to_who_names_them(recipe
     assert (read["a"], read["b"], read["part"]) == (2, "three", {"p": 1})
 
 
+def test_a_base_may_be_one_that_comes_with_the_package(recipes):
+    read = tagged(recipe_text.inline(recipes("base: LibriSpeech/cross_attention/small/film\nlr: 7\n")))
+    assert read["lr"] == 7 and read["conditioner"] == "film" and "encoder_layers" in read["backbone_options"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -194,7 +194,10 @@ def _finish(
     path, seconds = output / WEIGHTS, float(settings.get("clip_seconds") or CLIP_SECONDS)
     tensors = {name: value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
     save_file(tensors, path, {"licence": str(settings.get("licence") or "")})
-    logger.info("saved %s; to use it, speaker_encoder_options: {weights: %s}", path, path)
+    options = {**(settings.get("speaker_encoder_options") or {}), "weights": str(path)}
+    logger.info(
+        "saved %s; to use it, speaker_encoder_options: %s", path, json.dumps(options).replace('"', "")
+    )
     rates = {name: equal_error_rates(encoder, found) for name, found in clips.items()}
     (output / "eer.json").write_text(json.dumps({"clip_seconds": seconds, **rates}, indent=1) + "\n", "utf-8")
     for name, found in rates.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ...backbones.selection import Policy
 from ...data import MixtureDataset, RecipeData
 from ...errors import ConfigError, nearest
 from ..reading import read_recipe
@@ -81,8 +83,45 @@ def run(argv: Sequence[str]) -> None:
         write_report(above, above / "report")
 
 
+_TRAINING = ("steps", "batch_size", "lr")
+INSIDE = {
+    "verify": (*_TRAINING, "tilt", "level_db", "valid_pairs"),
+    "gate": (*_TRAINING, "train_encoder"),
+    "generalist": _TRAINING,
+    "specialists": (*_TRAINING, "start"),
+    "finetune": (*_TRAINING, "recompute"),
+    "inside": _TRAINING,
+    "evaluate": ("seconds",),
+    "policy": tuple(field.name for field in fields(Policy)),
+}
+"""The keys of a recipe that hold mappings -> what may stand in these."""
+
+
+def _check_mappings(settings: dict[str, Any]) -> None:
+    """Refuse what a stage's mapping has that the stage does not read: the default would be trained.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest match.
+    """
+    for key, known in INSIDE.items():
+        given = settings.get(key) or {}
+        if not isinstance(given, dict):
+            raise ConfigError(f"{key} is a mapping, such as {{{known[0]}: ...}}, not {given!r}")
+        for name in given:
+            if name not in known:
+                raise ConfigError(
+                    f"{key}: no setting {name!r}{nearest(str(name), known)}; it has: {', '.join(known)}"
+                )
+        missing = [name for name in _TRAINING if name in known and given and name not in given]
+        if missing:
+            raise ConfigError(f"{key}: lacks {', '.join(missing)}")
+
+
 def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
     stages = _stages(settings)
+    _check_mappings(settings)
     make: Callable[..., RecipeData] = settings["data"]
     data = make()
     lab = Lab(settings, run_opts, data, lambda: _tests(make, settings, data))
