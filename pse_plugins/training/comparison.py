@@ -55,7 +55,8 @@ def run(argv: Sequence[str]) -> None:
     rows, seeds = _rows(table, settings), list(settings["seeds"])
     output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES
     failed = _train(rows, seeds, output, settings, words) if "train" in stages else {}
-    if "table" in stages:
+    scored = any((output / name / str(seed) / _RESULTS).is_file() for name in rows for seed in seeds)
+    if "table" in stages and (scored or not failed):
         write_table(rows, seeds, output, str(settings.get("reference") or next(iter(rows))))
     if failed:
         said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())

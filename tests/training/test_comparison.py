@@ -121,6 +121,15 @@ def test_a_row_that_fails_is_named_and_the_others_go_on(project, capsys):
     assert "film" in [row[0] for row in cells(project)]
 
 
+def test_where_all_rows_fail_it_is_said_why(project, capsys):
+    (project / "rows" / "broken.yaml").write_text("base: ../row.yaml\nconditioner: flim\n")
+    assert (
+        make(project, "--rows", "{broken: rows/broken.yaml}", "--only", "[broken]", "--reference", "broken")
+        == 2
+    )
+    assert "broken, seed 1: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
