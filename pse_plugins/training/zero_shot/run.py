@@ -84,7 +84,7 @@ def run(argv: Sequence[str]) -> None:
 
 
 _TRAINING = ("steps", "batch_size", "lr")
-INSIDE = {
+STAGE_KEYS = {
     "verify": (*_TRAINING, "tilt", "level_db", "valid_pairs"),
     "gate": (*_TRAINING, "train_encoder"),
     "generalist": _TRAINING,
@@ -105,7 +105,7 @@ def _check_mappings(settings: dict[str, Any]) -> None:
     ConfigError
         With the nearest match.
     """
-    for key, known in INSIDE.items():
+    for key, known in STAGE_KEYS.items():
         given = settings.get(key) or {}
         if not isinstance(given, dict):
             raise ConfigError(f"{key} is a mapping, such as {{{known[0]}: ...}}, not {given!r}")
