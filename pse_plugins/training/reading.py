@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import speechbrain as sb
 from speechbrain.utils.distributed import ddp_barrier, ddp_init_group, if_main_process
 
 from .. import requirements
-from ..data import RecipeData
+from ..data import MixtureDataset, RecipeData
 from ..errors import ConfigError
 from . import checks, command_line, recipe_text
 from .config import build_recipe, resolve_recipe
@@ -75,6 +75,16 @@ def make_data(make: Callable[[], RecipeData]) -> RecipeData:
     if if_main_process():
         ddp_barrier()
     return data
+
+
+def make_tests(
+    make: Callable[..., RecipeData], named: Mapping[str, Mapping[str, Any]] | None, data: RecipeData
+) -> dict[str, MixtureDataset]:
+    """Make the test sets that a recipe names, each by options of its data; or give the data's own, as ``"test"``.
+
+    With ``test_seed`` among the data's options their mixtures are the same whatever the seed of the training.
+    """
+    return {name: make(**options).test for name, options in (named or {}).items()} or {"test": data.test}
 
 
 def _parse(argv: Sequence[str], used: Collection[str]) -> tuple[Any, dict[str, Any]]:

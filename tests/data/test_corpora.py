@@ -238,6 +238,10 @@ def test_other_trainings_are_compared_on_the_same_mixtures(corpus, tmp_path, mon
     one, other = (_sets(corpus, tmp_path, seed=seed, test_seed=0) for seed in (1, 2))
     for name in ("valid", "test"):
         np.testing.assert_array_equal(getattr(one, name)[0].mixture, getattr(other, name)[0].mixture)
+    heard = {other.train.noise.source(id).speaker for id in other.train.noise.ids}
+    assert not heard & {one.valid.noise.source(id).speaker for id in one.valid.noise.ids}, (
+        "held out for every seed"
+    )
     first, second = one.train[0].mixture, other.train[0].mixture
     assert first.shape != second.shape or not np.array_equal(first, second)
 

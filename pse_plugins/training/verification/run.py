@@ -18,7 +18,7 @@ from ...contracts import SpeakerEncoder
 from ...data import MixtureDataset, RecipeData
 from ...errors import ConfigError, nearest
 from ..fitting import Job, fit
-from ..reading import make_data, read_recipe
+from ..reading import make_data, make_tests, read_recipe
 from ..record import check_same_settings, write_run
 from .brain import VerificationBrain, Verifier
 from .objectives import Distillation, Ge2e, PairObjective
@@ -91,11 +91,9 @@ def run(argv: Sequence[str]) -> SpeakerEncoder:
     make = settings["data"]
     data = make_data(make)
     train, valid = _utterances(data, settings)
-    clips = _clips({"valid": data.valid, **_tests(make, settings, data)}, settings)
+    clips = _clips({"valid": data.valid, **make_tests(make, settings.get("tests"), data)}, settings)
     if if_main_process():
-        built = {
-            "speaker_encoder": [settings["speaker_encoder"], settings.get("speaker_encoder_options") or {}]
-        }
+        built = {"speaker_encoder": _model(settings)}
         used = requirements.of_components([("speaker_encoder", settings["speaker_encoder"])])
         write_run(recipe, argv, settings, output, built, used)
     ddp_barrier()
@@ -171,14 +169,6 @@ def _utterances(data: RecipeData, settings: Mapping[str, Any]) -> tuple[VoiceDat
     count = int(settings.get("utterances") or 2)
     train = VoiceDataset(data.train, len(data.train), count, **options)
     return train, VoiceDataset(data.valid, len(data.valid), count, **{**options, "mode": "within"})
-
-
-def _tests(
-    make: Callable[..., RecipeData], settings: Mapping[str, Any], data: RecipeData
-) -> dict[str, MixtureDataset]:
-    """Give the test sets, by name."""
-    named = settings.get("tests") or {}
-    return {name: make(**options).test for name, options in named.items()} or {"test": data.test}
 
 
 def _clips(sets: Mapping[str, MixtureDataset], settings: Mapping[str, Any]) -> dict[str, Clips]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...backbones.selection import Policy
-from ...data import MixtureDataset, RecipeData
+from ...data import RecipeData
 from ...errors import ConfigError, nearest
-from ..reading import read_recipe
+from ..reading import make_tests, read_recipe
 from . import scoring
 from .lab import Lab
 from .report import VALID, write_report
@@ -124,7 +124,9 @@ def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
     _check_mappings(settings)
     make: Callable[..., RecipeData] = settings["data"]
     data = make()
-    lab = Lab(settings, run_opts, data, lambda: _tests(make, settings, data))
+    lab = Lab(
+        settings, run_opts, data, lambda: {**make_tests(make, settings.get("tests"), data), VALID: data.valid}
+    )
     for stage in stages:
         if stage == "evaluate":
             scoring.evaluate(lab)
@@ -148,17 +150,6 @@ def _stages(settings: dict[str, Any]) -> list[str]:
         if name not in ALL:
             raise ConfigError(f"no stage {name!r}{nearest(str(name), ALL)}; stages: {', '.join(ALL)}")
     return [name for name in ALL if name in named]
-
-
-def _tests(
-    make: Callable[..., RecipeData], settings: dict[str, Any], data: RecipeData
-) -> dict[str, MixtureDataset]:
-    """Make the test sets, and one to choose by: the same mixtures whatever the seed of the training."""
-    named = settings.get("tests")
-    if not named:
-        return {"test": data.test, VALID: data.valid}
-    made = {name: make(**{"seed": 0, **options}) for name, options in named.items()}
-    return {**{name: sets.test for name, sets in made.items()}, VALID: next(iter(made.values())).valid}
 
 
 def _cells(sweep: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
