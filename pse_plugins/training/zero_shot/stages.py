@@ -88,7 +88,7 @@ def cluster(lab: Lab) -> None:
     partition = divide(lab.kind, lab.k, lab.seed, train, {**valid, **test}, known)
     partition.write(artefact.begin() / "partition.json")
     sizes = [len(partition.voices(n, list(train))) for n in range(lab.k)]
-    played = [v for v in train if lab.data.train.speech.person(v) == v]  # not the voices that other speeds make
+    played = [v for v in train if lab.data.train.speech.person(v) == v]  # not those made by speed
     trained = Partition(partition.kind, {v: partition.labels[v] for v in played}, [])
     artefact.finish(sizes=sizes, gender_purity=purity(trained, known))
     logger.info("%d speakers in parts of %s", len(train), sizes)
