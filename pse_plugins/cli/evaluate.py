@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._options import mapping
+from ._progress import progress
 from ._speaker import Device, Threads, load_model
 
 if TYPE_CHECKING:
@@ -69,9 +69,11 @@ def command(
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
-    """Score models: mixture, wrong and right enrolment, oracle mask, with 95 % intervals."""
+    """Score models: mixture, wrong and right enrolment, oracle mask, with 95 % intervals.
+
+    What is stopped keeps what it has scored in the folder of --out: the same command goes on there.
+    """
     from rich.console import Console
-    from rich.progress import Progress
 
     from ..data import read_test_list
     from ..evaluation import evaluate
@@ -83,8 +85,7 @@ def command(
     changed = [f"enrolment: {name.strip()}" for name in (enrolments or "").split(",") if name.strip()]
     fixed = spread(read_test_list(test_list, data_root, noise_root), items)
     models = {name: load_model(folder, device, threads) for name, folder in named(model or []).items()}
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task("evaluating", total=len(fixed))
+    with progress("evaluating", len(fixed)) as tell:
         results = evaluate(
             models,
             fixed,
@@ -96,7 +97,7 @@ def command(
             workers=workers,
             samples=samples,
             seed=seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=tell,
         )
     console = Console()
     show(results, console)

@@ -18,11 +18,9 @@ from .record import circumstances
 from .results import SYSTEMS, Results, Score
 from .scoring import METRICS, Scored, Scorer, usable
 from .systems import Row, evaluating, plan_rows, run_row
+from .unfinished import Indexed, Unfinished
 from .word_rates import CLEAN, Heard, WordRates
 from .words import compare, normalise
-
-Indexed = tuple[int, list[Score], list[Heard], str]
-"""An item's place in the list, its scores, what was heard of it, and its transcript."""
 
 
 def evaluate(
@@ -45,7 +43,8 @@ def evaluate(
     Rows: the mixture; the wrong enrolment (in babble the interferer's own voice); the right enrolment; the ideal
     ratio mask in the model's own frontend. A model that needs no enrolment has one row, ``enhanced``, for both.
     Items are enhanced offline, one at a time, so that scores do not depend on what they are batched with. Under
-    ``torchrun`` each rank scores its share; every rank gets all results, the first writes them.
+    ``torchrun`` each rank scores its share; every rank gets all results, the first writes them. What was scored when an
+    evaluation is stopped is kept in ``out``: the same evaluation goes on there.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def evaluate(
     about : mapping or None
         More to write down: seed of the training, data.
     progress : callable or None
-        Called with items done and items in all, of this rank.
+        Called with items done and items in all, of this rank; first with those that were kept, if there are some.
 
     Returns
     -------
@@ -101,17 +100,43 @@ def evaluate(
         )
     names = [metric for metric in units if metric not in missing]
     folder = None if out is None else _folder(Path(out))
+    known = circumstances(named, items)
     with evaluating(named.values()):
+        rank, world = _rank()
+        mine = range(rank, len(items), world)
+        kept = Unfinished(
+            None if folder is None else folder / f"unfinished-{rank}.jsonl",
+            _decisive(known, items, planned, names, listener),
+            mine,
+        )
         found = _share(
-            lambda mine: _score(mine, planned, named, items, names, workers, progress, listener), len(items)
+            lambda: _score(mine, planned, named, items, names, workers, progress, listener, kept), len(items)
         )
         scored = [score for entry in found for score in entry[1]]
         words = None if listener is None else _word_rates(listener, found, seed)
-        known = {**circumstances(named, items), **(about or {})}
-        results = Results(scored, units, list(named), known, missing, seed, words)
-        if folder is not None and _rank()[0] == 0:
+        results = Results(scored, units, list(named), {**known, **(about or {})}, missing, seed, words)
+        if folder is not None and rank == 0:
             _write(results, named, items, folder, samples)
+        kept.remove()
     return results
+
+
+def _decisive(
+    known: Mapping[str, Any],
+    items: TestList,
+    rows: Sequence[Row],
+    metrics: Sequence[str],
+    listener: Listener | None,
+) -> dict[str, Any]:
+    """Say what the scores of an item depend on."""
+    return {
+        "models": {name: (m["config_hash"], m["fingerprint"]) for name, m in known["models"].items()},
+        "versions": known["versions"],
+        "items": [known["list"], *(plan.id for plan in items.plans)],
+        "rows": list(rows),
+        "metrics": list(metrics),
+        "recogniser": listener and listener.as_dict(),
+    }
 
 
 def _score(
@@ -123,22 +148,25 @@ def _score(
     workers: int,
     progress: Callable[[int, int], None] | None,
     listener: Listener | None,
+    kept: Unfinished,
 ) -> list[Indexed]:
-    """Score a rank's share; a few items wait for the workers while the next are enhanced."""
+    """Score what is left of a rank's share; a few items wait for the workers while the next are enhanced."""
     waiting: deque[tuple[int, Mixture, list[Future[Scored]], list[Future[Said]]]] = deque()
-    scores: list[Indexed] = []
+    there = {entry[0] for entry in kept.entries}
+    if there and progress is not None:
+        progress(len(there), len(mine))
 
     def finish(left: int) -> None:
         while len(waiting) > left:
             index, item, marks, texts = waiting.popleft()
             scored = [_join(row, item, mark.result()) for row, mark in zip(rows, marks)]
             heard = [_hear(row, item, text.result()) for row, text in zip((*rows, ("", CLEAN)), texts)]
-            scores.append((index, scored, heard, normalise(item.words)))
+            kept.add((index, scored, heard, normalise(item.words)))
             if progress is not None:
-                progress(len(scores), len(mine))
+                progress(len(kept.entries), len(mine))
 
     with Scorer(metrics, items.rate, workers) as scorer:
-        for index in mine:
+        for index in (i for i in mine if i not in there):
             item = items[index]
             estimates = [run_row(row, models, item) for row in rows]
             marks = [scorer.submit(e, item.target, item.mixture) for e in estimates]
@@ -148,7 +176,7 @@ def _score(
             waiting.append((index, item, marks, texts))
             finish(2 * workers)
         finish(0)
-    return scores
+    return kept.entries
 
 
 def _join(row: Row, item: Mixture, scored: Scored) -> Score:
@@ -167,14 +195,10 @@ def _word_rates(listener: Listener, found: Sequence[Indexed], seed: int) -> Word
     return WordRates(listener, [h for entry in found for h in entry[2]], references, len(found), seed)
 
 
-def _share(work: Callable[[range], list[Indexed]], count: int) -> list[Indexed]:
+def _share(work: Callable[[], list[Indexed]], count: int) -> list[Indexed]:
     """Do each rank's share, and collect all in the list's order; a failure on one rank fails all, not hangs."""
     rank, world = _rank()
-    mine = range(rank, count, world)
-    if world == 1:
-        parts = [work(mine)]
-    else:
-        parts = _gather(lambda: work(mine), rank, world)
+    parts = [work()] if world == 1 else _gather(work, rank, world)
     ordered = sorted((entry for part in parts for entry in part), key=lambda entry: entry[0])
     if [entry[0] for entry in ordered] != list(range(count)):
         raise RuntimeError(f"{len(ordered)} items were scored of {count}: each must be scored exactly once")
