@@ -50,8 +50,8 @@ def save(enhancer: Enhancer, folder: str | Path, half: bool = False, **record: A
     half : bool
         Store float16: half the size, rounding each weight to about 3 digits.
     **record
-        What else to write down, as JSON can hold it: ``licence`` (of the training data), ``training_hash``,
-        ``data``, figures.
+        What else to write down, as JSON can hold it: ``licence`` (of the training data; that of a speaker
+        encoder's weights is added), ``training_hash``, ``data``, figures.
 
     Returns
     -------
@@ -209,7 +209,10 @@ def _describe(enhancer: Enhancer, weights: bytes, half: bool, record: dict[str, 
             "torch": str(torch.__version__),
         },
         "plugins": bundle_components.required(enhancer.config),
-        "record": {"licence": "", "training_hash": "", **record},
+        "record": {
+            **{"training_hash": "", **record},
+            "licence": bundle_components.licence(record.get("licence") or "", enhancer.config),
+        },
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "float16": half},
     }
     try:

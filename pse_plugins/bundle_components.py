@@ -10,9 +10,10 @@ from typing import Any
 
 from . import host, requirements
 from .api import Component
-from .assembly import named_components
+from .assembly import named_components, with_defaults
 from .errors import BundleError, ComponentError
 from .plugin_sources import OR_LOCAL, OWN, installed_version, pip_install
+from .speaker_encoders.weights import licence_of
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,26 @@ def required(config: dict[str, Any]) -> list[str]:
     """List the third-party distributions that the components come from, ``"pse-moe==0.1"``."""
     others = [component for component in _components(config) if component.distribution != OWN]
     return sorted({requirements.of_provider(component.provider) for component in others})
+
+
+def licence(stated: str, config: dict[str, Any]) -> str:
+    """Add the licences of the weights that speaker encoders came with to what is stated of the training.
+
+    Parameters
+    ----------
+    stated : str
+        Of the data that was trained on.
+    config : dict
+        Of an enhancer, every key given.
+    """
+    full = with_defaults(config)
+    heard = [
+        place[f"{key}_options"].get("weights")
+        for kind, place, key in named_components(full)
+        if kind == "speaker_encoder" and not (place is full and full["conditioner"] is None)
+    ]
+    weights = [f"speaker encoder's weights: {licence_of(found)}" for found in heard if found]
+    return "; ".join(filter(None, [stated, *weights]))
 
 
 def _components(config: dict[str, Any]) -> Iterator[Component]:

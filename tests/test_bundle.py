@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from pse_plugins import bundle, bundle_components
 from pse_plugins.api import Component
@@ -85,6 +86,34 @@ def test_a_bundle_needs_neither_the_encoders_weights_file_nor_its_package(tmp_pa
     again = bundle.load(folder)
     assert again.speaker_encoder.fingerprint() == enhancer.speaker_encoder.fingerprint()
     assert again.speaker_encoder.frozen
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("encoder.safetensors", "trained on shells (CC0)"), ("encoder.pt", "encoder.pt (licence not stated)")],
+)
+def test_the_licence_is_also_that_of_the_encoders_weights(tmp_path, name, said):
+    state, path = tiny().speaker_encoder.state_dict(), tmp_path / name
+    if path.suffix == ".pt":
+        torch.save(state, path)
+    else:
+        save_file(state, path, {"licence": "trained on shells (CC0)"})
+    options = {"weights": str(path), "hidden": 8, "layers": 1}
+    enhancer = build_enhancer({**TINY, "speaker_encoder_options": options})
+    folder = bundle.save(enhancer, tmp_path / "model", licence="CC BY 4.0")
+    licence = bundle.describe(folder)["record"]["licence"]
+    assert licence == f"CC BY 4.0; speaker encoder's weights: {said}"
+    record = bundle.describe(folder)["record"]
+    again = bundle.save(bundle.load(folder), tmp_path / "shipped", **record)
+    assert bundle.describe(again)["record"] == record, "said once"
+
+
+def test_weights_that_nothing_reads_have_no_licence_in_a_bundle(tmp_path):
+    enhancer = build_enhancer(
+        {**TINY, "conditioner": None, "speaker_encoder_options": {"weights": "/no/such.pt"}}
+    )
+    folder = bundle.save(enhancer, tmp_path / "model", licence="CC BY 4.0")
+    assert bundle.describe(folder)["record"]["licence"] == "CC BY 4.0"
 
 
 def test_half_precision_halves_the_file_and_keeps_the_profiles_valid(tmp_path):

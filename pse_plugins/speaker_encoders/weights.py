@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -47,3 +48,36 @@ def load_weights(module: nn.Module, path: str | Path) -> None:
             f"give the file it was trained as, or set the encoder's options as it has them"
         )
     module.load_state_dict(kept)
+
+
+_KNOWN = {"resemblyzer": "Resemblyzer (Apache-2.0)"}
+
+
+def licence_of(weights: str | Path) -> str:
+    """Say whose weights these are and under what licence, as far as that can be known.
+
+    Parameters
+    ----------
+    weights : str or Path
+        What an encoder's option ``weights`` names: a package, a file or a folder.
+
+    Returns
+    -------
+    str
+        What a ``.safetensors`` file says of itself under ``"licence"``, as those that a training leaves do.
+
+    Examples
+    --------
+    >>> licence_of("resemblyzer"), licence_of("voices/encoder.pt")
+    ('Resemblyzer (Apache-2.0)', 'encoder.pt (licence not stated)')
+    """
+    if str(weights) in _KNOWN:
+        return _KNOWN[str(weights)]
+    path, said = Path(weights), ""
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, framework="pt") as file:
+                said = (file.metadata() or {}).get("licence", "")
+        except (OSError, SafetensorError):
+            said = ""  # gone since it was loaded
+    return said or f"{path.name} (licence not stated)"
