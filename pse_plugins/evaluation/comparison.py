@@ -15,7 +15,7 @@ from scipy.stats import ttest_ind
 from ..errors import DataError
 from .cells import NONE, Table
 from .results import GAIN
-from .statistics import Estimate, bootstrap
+from .statistics import MIN_GROUPS, Estimate, bootstrap
 from .tables import number
 
 METRICS = ("si-sdr-improvement", "sdr", "pesq", "stoi")
@@ -36,12 +36,15 @@ class Trained:
         Seed -> the same under the wrong enrolment; empty where there is none.
     cost : dict
         ``"parameters"``, ``"macs"`` a second of audio, ``"rtf"``; what is known.
+    mixture : list
+        The items unprocessed, which are the same for all rows and seeds.
     """
 
     name: str
     items: dict[int, list[dict[str, Any]]]
     wrong: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
+    mixture: list[dict[str, Any]] = field(default_factory=list)
 
     def values(self, metric: str, scenario: str, wrong: bool = False) -> tuple[np.ndarray, list[str]]:
         """Give each item's score by seed ``[seeds, items]``, NaN where it is not defined, and the items' speakers."""
@@ -61,19 +64,20 @@ def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] |
     DataError
         If one is not what an evaluation wrote.
     """
-    items, wrong = {}, {}
+    items, wrong, mixture = {}, {}, []
     for seed, path in results.items():
         try:
             found = json.loads(path.read_text("utf-8"))["items"]
             items[seed] = [i for i in found if i["system"] in ("right enrolment", "enhanced")]
             strangers = [i for i in found if i["system"] == "wrong enrolment"]
+            mixture = [i for i in found if i["system"] == "mixture"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}: not the results of an evaluation; remove its folder and score again"
             ) from error
         if strangers:
             wrong[seed] = strangers
-    return Trained(name, items, wrong, dict(cost or {}))
+    return Trained(name, items, wrong, dict(cost or {}), mixture)
 
 
 def check_one_list(rows: Sequence[Trained]) -> None:
@@ -97,14 +101,14 @@ def check_one_list(rows: Sequence[Trained]) -> None:
 
 
 def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
-    """Lay out a condition's table.
+    """Lay out a condition's table, the unprocessed mixture first; `legend` says the same to who reads it.
 
     Columns: parameters, multiply-accumulates a second, real-time factor; each metric's mean over trainings and items,
     with the 95 % interval over speakers and the deviation over trainings; SI-SDR improvement above the reference, item
     by item over the seeds that both have; the probability, by a one-tailed Welch test over trainings, that the row is
     not better than the reference; and how much better the right enrolment is than the wrong one.
     """
-    metrics = [m for m in METRICS if any(np.isfinite(r.values(m, scenario)[0]).any() for r in rows)]
+    metrics = _metrics(rows, scenario)
     head = [
         "row",
         "M",
@@ -118,12 +122,40 @@ def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
     ]
     by_name = {row.name: row for row in rows}
     base = by_name.get(reference)
+    mixture = Trained(MIXTURE, {0: rows[0].mixture})
+    means = [number(_over(*mixture.values(m, scenario)), m) for m in metrics]
+    floor = [[MIXTURE, *_cost({}), *means, "", "", "", ""]] if rows[0].mixture else []
     return Table(
-        f"{scenario}; reference: {reference}", head, [_cells(row, base, scenario, metrics) for row in rows]
+        f"{scenario}; reference: {reference}",
+        head,
+        floor + [_cells(row, base, scenario, metrics) for row in rows],
     )
 
 
+MIXTURE = "mixture, unprocessed"
 _NAMES = {GAIN: "SI-SDRi (dB)", "sdr": "SDR (dB)", "pesq": "PESQ", "stoi": "STOI"}
+
+
+def _metrics(rows: Sequence[Trained], scenario: str) -> list[str]:
+    return [m for m in METRICS if any(np.isfinite(r.values(m, scenario)[0]).any() for r in rows)]
+
+
+def legend(rows: Sequence[Trained], scenario: str, reference: str) -> list[str]:
+    """Say what the columns of a condition's table are, a line each, and on how much they rest."""
+    _, speakers = rows[0].values(GAIN, scenario)
+    named = ", ".join(_NAMES[m].removesuffix(" (dB)") for m in _metrics(rows, scenario))
+    drawn = "whole speakers" if len(set(speakers)) >= MIN_GROUPS else "items (there are few speakers)"
+    return [
+        f"{len(speakers)} items of {len(set(speakers))} speakers, the same for all rows and seeds.",
+        "M: million parameters of the backbone; MMAC/s: million multiply-accumulates for a second of audio; RTF: time "
+        "that a second of audio takes, in s, offline on one core.",
+        f"{named}: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's. Brackets: 95 % bootstrap "
+        f"interval, {drawn} drawn again.",
+        "sd: deviation of SI-SDRi over seeds in dB; in parentheses how many seeds.",
+        f"above reference: SI-SDRi above {reference} in dB, item by item, over the seeds that both have. p: chance "
+        "that the row is no better, by how trainings vary (one-tailed Welch test, two seeds at least).",
+        "right over wrong: SI-SDRi with the target enrolled above that with somebody else enrolled, in dB.",
+    ]
 
 
 def _cells(row: Trained, base: Trained | None, scenario: str, metrics: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from ..bundle import load
 from ..cost import count_macs, count_parameters, one_thread, real_time_factor
 from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
-from ..evaluation.comparison import Trained, check_one_list, comparison, read_row
+from ..evaluation.comparison import Trained, check_one_list, comparison, legend, read_row
 from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
 from . import checks, command_line
@@ -55,9 +55,9 @@ def run(argv: Sequence[str]) -> None:
     rows, seeds = _rows(table, settings), list(settings["seeds"])
     output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES
     failed = _train(rows, seeds, output, settings, words) if "train" in stages else {}
-    scored = any((output / name / str(seed) / _RESULTS).is_file() for name in rows for seed in seeds)
-    if "table" in stages and (scored or not failed):
-        write_table(rows, seeds, output, str(settings.get("reference") or next(iter(rows))))
+    every = list(settings["rows"])
+    if "table" in stages and (any(_found(name, output) for name in every) or not failed):
+        write_table(every, seeds, output, str(settings.get("reference") or every[0]))
     if failed:
         said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ConfigError(f"{len(failed)} of {len(rows) * len(seeds)} trainings failed: {said}")
@@ -139,15 +139,15 @@ def _train(
     return failed
 
 
-def write_table(rows: Mapping[str, Path], seeds: Sequence[int], output: Path, reference: str) -> Path:
-    """Write ``table.md`` of all rows that have results.
+def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, reference: str) -> Path:
+    """Write ``table.md`` of all rows that have results, whatever was trained just now, and name those that have none.
 
     Parameters
     ----------
-    rows : mapping
-        Name -> recipe, in the order of the table.
+    rows : sequence of str
+        Names, in the order of the table.
     seeds : sequence of int
-        Those that count.
+        Those that are wanted; others that have results count too.
     output : Path
         Holds ``row/seed/evaluation/results.json``.
     reference : str
@@ -164,24 +164,49 @@ def write_table(rows: Mapping[str, Path], seeds: Sequence[int], output: Path, re
     ConfigError
         If there are none.
     """
-    trained = [row for row in (_read(name, seeds, output) for name in rows) if row.items]
+    trained = [row for row in (_read(name, output) for name in rows) if row.items]
     if not trained:
         raise ConfigError(f"{output}: no row has results yet; run the stage train first")
     check_one_list(trained)
+    missing = _missing(rows, seeds, trained)
     scenarios = dict.fromkeys(item["scenario"] for items in trained[0].items.values() for item in items)
     lines = []
     for scenario in scenarios:
-        made = comparison(trained, scenario, reference)
-        lines += [markdown_table(made), ""]
+        notes = [*legend(trained, scenario, reference), *missing]
+        lines += [
+            markdown_table(comparison(trained, scenario, reference)),
+            "",
+            *(f"- {n}" for n in notes),
+            "",
+        ]
     (output / "table.md").write_text("\n".join(lines), "utf-8")
-    logger.info("wrote %s", output / "table.md")
+    logger.info("wrote %s%s", output / "table.md", "".join(f"; {note}" for note in missing))
     return output / "table.md"
 
 
-def _read(name: str, seeds: Sequence[int], output: Path) -> Trained:
+def _missing(rows: Sequence[str], seeds: Sequence[int], trained: Sequence[Trained]) -> list[str]:
+    """Name the rows without results, and the seeds that a row lacks and others have."""
+    every = sorted({*seeds, *(seed for row in trained for seed in row.items)})
+    there = {row.name for row in trained}
+    none = [name for name in rows if name not in there]
+    notes = [f"no results yet: {', '.join(none)}"] if none else []
+    for row in trained:
+        lacking = [str(seed) for seed in every if seed not in row.items]
+        notes += (
+            [f"{row.name} lacks {'seeds' if lacking[1:] else 'seed'} {', '.join(lacking)}"] if lacking else []
+        )
+    return notes
+
+
+def _found(name: str, output: Path) -> dict[int, Path]:
+    """Find the results of each seed of a row, seeds in order."""
+    paths = {path.parents[1].name: path for path in (output / name).glob(f"*/{_RESULTS}")}
+    return {seed: paths[str(seed)] for seed in sorted(int(s) for s in paths if s.isdecimal())}
+
+
+def _read(name: str, output: Path) -> Trained:
     """Read what is there of a row; its cost is measured on its first bundle."""
-    results = {seed: output / name / str(seed) / _RESULTS for seed in seeds}
-    there = {seed: path for seed, path in results.items() if path.is_file()}
+    there = _found(name, output)
     bundles = [output / name / str(seed) / "bundle" for seed in there]
     cost = measure(load(bundles[0])) if bundles and bundles[0].is_dir() else {}
     return read_row(name, there, cost)

@@ -11,7 +11,7 @@ from tone_corpus import write_corpus
 
 from pse_plugins.cli import run as pse
 from pse_plugins.errors import DataError
-from pse_plugins.evaluation.comparison import Trained, check_one_list, comparison
+from pse_plugins.evaluation.comparison import MIXTURE, Trained, check_one_list, comparison
 
 BASE = """
 seed: 1
@@ -92,14 +92,26 @@ def cells(folder):
 
 def test_every_row_is_there_for_every_condition_with_its_cost(project):
     table = cells(project)
-    assert [row[0] for row in table if row[0] not in ("row", "---")] == 2 * ["film", "concat", "none"]
-    head, film, concat, none = table[0], table[2], table[3], table[4]
+    rows = [row[0] for row in table if row[0] not in ("row", "---")]
+    assert rows == 2 * [MIXTURE, "film", "concat", "none"]
+    head, mixture, film, concat, none = table[0], *table[2:6]
     place = head.index
     assert float(film[place("M")]) > 0 and float(film[place("RTF")]) > 0
     assert film[place("sd")].endswith("(2)"), "two seeds"
     assert film[place("above reference")] == film[place("p")] == ""
     assert 0 <= float(concat[place("p")]) <= 1 and "[" in concat[place("above reference")]
     assert film[place("right over wrong")] != "-" and none[place("right over wrong")] == "-"
+    assert mixture[place("SI-SDRi (dB)")] == "0.00" and float(mixture[place("STOI")].partition(" ")[0]) > 0
+    assert not any(mixture[place("sd") :])
+
+
+def test_each_table_has_its_key(project):
+    text = (project / "out" / "table.md").read_text()
+    for table in text.split("**ambient")[1].split("**babble"):
+        assert "2 items of " in table and "items (there are few speakers) drawn again" in table
+        for column in table.splitlines()[2].split("|")[1:-1]:
+            name = column.strip().removesuffix(" (dB)")
+            assert name == "row" or f"{name}:" in table or f"{name}," in table, name
 
 
 def test_what_is_there_is_not_trained_again(project):
@@ -110,6 +122,17 @@ def test_what_is_there_is_not_trained_again(project):
     assert make(project) == 0
     assert [path.stat().st_mtime_ns for path in results] == before
     assert (project / "out" / "table.md").is_file()
+
+
+def test_the_table_is_of_all_rows_whatever_is_trained_and_names_what_is_missing(project):
+    rows = "{film: row.yaml, concat: rows/concat.yaml, none: rows/none.yaml, late: row.yaml}"
+    assert (
+        make(project, "--only", "[concat]", "--rows", rows, "--seeds", "[1, 3]", "--stages", "[table]") == 0
+    )
+    text = (project / "out" / "table.md").read_text()
+    assert [row[0] for row in cells(project)][2:6] == [MIXTURE, "film", "concat", "none"]
+    assert "no results yet: late" in text and "film lacks seed 3\n" in text, "seed 2 has results, and counts"
+    assert cells(project)[3][cells(project)[0].index("sd")].endswith("(2)")
 
 
 def test_a_row_that_fails_is_named_and_the_others_go_on(project, capsys):
@@ -136,7 +159,7 @@ def test_where_all_rows_fail_it_is_said_why(project, capsys):
         (["--only", "[flim]"], "no row 'flim'; did you mean 'film'"),
         (["--reference", "fil"], "no row 'fil'"),
         (["--rows", "{x: rows/x.yaml}", "--reference", "x"], "row x: no recipe"),
-        (["--seeds", "[7]", "--stages", "[table]"], "no row has results yet"),
+        (["--stages", "[table]", "--output_folder", "nothing"], "no row has results yet"),
         (["--stages", "[tabel]"], "no stage 'tabel'; did you mean 'table'"),
         (["--seeds", "1"], "seeds"),
     ],

@@ -39,6 +39,11 @@ def test_the_table_names_every_row(table):
     assert all(file == f"LibriSpeech/cross_attention/{table}/{name}" for name, file in named.items())
 
 
+def test_the_page_names_every_row():
+    page = (HPARAMS.parent / "README.md").read_text()
+    assert [path.stem for path in rows("small") if f"`{path.stem}`" not in page] == []
+
+
 @pytest.mark.parametrize("path", rows("paper"), ids=lambda p: p.stem)
 def test_rows_of_the_paper_have_its_sizes(path):
     settings = read(path)
