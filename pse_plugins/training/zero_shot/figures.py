@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from sklearn.manifold import TSNE
 
 from .report import Scored, gains, group
+from .scoring import Item
 
 _COLOURS = ("#2f7fd1", "#d9772b", "#2a9d6f", "#9465c9", "#c9486a", "#a08a1e")
 _PERPLEXITY = 40
@@ -52,11 +57,20 @@ def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
     by_cost.set_xscale("log")
     for axis in (by_cost.xaxis.set_major_formatter, by_cost.xaxis.set_minor_formatter):
         axis("{x:.2g}")
-    by_width.set_xlabel("hidden units of a specialist (two layers)")
+    by_width.set_xlabel("hidden units of a specialist")
     by_cost.set_xlabel("million parameters that run at a time")
     by_width.set_ylabel("SI-SDR improvement, dB")
     figure.legend(*by_width.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    figure.supxlabel(f"what is of one size stands side by side; {_bars(scored)}", fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+def _bars(scored: Sequence[Scored]) -> str:
+    """Say what error bars are, and why some points have none."""
+    counts = {len(row) for row in group(scored).values()}
+    if counts == {1}:
+        return "one seed: no bars"
+    return "bars: from the lowest to the highest seed" + ("; without: one seed" if 1 in counts else "")
 
 
 def voices(scored: Sequence[Scored], path: Path) -> None:
@@ -70,75 +84,150 @@ def voices(scored: Sequence[Scored], path: Path) -> None:
     drawn = [row[0] for row in group(s for s in drawn if s.seed == seed).values()][:6]
     if not drawn:
         return
-    figure = Figure((4 * min(len(drawn), 3), 4 * -(-len(drawn) // 3)), layout="constrained")
+    figure = Figure((4 * min(len(drawn), 3) + 1.5, 4 * -(-len(drawn) // 3)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(-(-len(drawn) // 3), min(len(drawn), 3))).ravel()
+    shapes: set[str] = set()
     for axes, one in zip(panels, drawn):
-        rows = json.loads((one.folder / "embeddings.json").read_text("utf-8")).values()
-        z = np.array([row["z"] for row in rows], np.float32)
-        flat = TSNE(perplexity=min(_PERPLEXITY, len(z) - 1), random_state=0, init="pca").fit_transform(z)
-        for gender, marker in (("F", "o"), ("M", "^"), ("", "s")):
-            chosen = np.array([row["gender"] == gender for row in rows])
-            shown = "part" if one.key[3] == "naive" else "gate"
-            colours = [f"C{row[shown]}" for row in rows if row["gender"] == gender]
-            axes.scatter(*flat[chosen].T, c=colours or None, marker=marker, s=14, label=gender or None)
-        size, k, _, system = one.key
-        axes.set_title(f"{size}, K = {k}, {system}", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        shapes |= _scatter(axes, one)
     for axes in panels[len(drawn) :]:
         axes.set_visible(False)
+    shown = [
+        Line2D([], [], color="grey", linestyle="", marker=_SHAPES[g], label=_GENDERS[g])
+        for g in sorted(shapes)
+    ]
+    for k in range(max(one.key[1] for one in drawn)):
+        shown.append(Line2D([], [], color=f"C{k}", linestyle="", marker="s", label=f"specialist {k}"))
+    figure.legend(handles=shown, loc="outside right upper", fontsize=8)
+    figure.supxlabel(
+        "a point a training voice, by t-SNE (no unit); colour: its part of k-means (naive), or whom the gate chooses "
+        f"(fine-tuned); seed {seed}",
+        fontsize=8,
+    )
     figure.savefig(path, dpi=110)
+
+
+_SHAPES = {"F": "o", "M": "^", "": "D"}
+_GENDERS = {"F": "female", "M": "male", "": "gender not known"}
+
+
+def _scatter(axes: Axes, one: Scored) -> set[str]:
+    """Draw the voices of a cell; gives the genders that there are."""
+    rows = json.loads((one.folder / "embeddings.json").read_text("utf-8")).values()
+    z = np.array([row["z"] for row in rows], np.float32)
+    flat = TSNE(perplexity=min(_PERPLEXITY, len(z) - 1), random_state=0, init="pca").fit_transform(z)
+    size, k, _, system = one.key
+    number = "part" if system == "naive" else "gate"
+    genders = {str(row["gender"]) for row in rows}
+    for gender in genders:
+        chosen = np.array([row["gender"] == gender for row in rows])
+        colours = [f"C{row[number]}" for row in rows if row["gender"] == gender]
+        axes.scatter(flat[chosen, 0], flat[chosen, 1], c=colours, marker=_SHAPES[gender], s=14)
+    axes.set_title(f"{size}, K = {k}, {system}", fontsize=9)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return genders
 
 
 def gate(scored: Sequence[Scored], test: str, path: Path) -> None:
-    """Draw how often the gate chooses as the clean voice would, over seconds heard and over SNR."""
-    figure = Figure((8, 3.5), layout="constrained")
-    by_time, by_snr = figure.subplots(1, 2, sharey=True)
+    """Draw how often the gate chooses as the clean voice would, over seconds heard and over SNR.
+
+    One line for each K, with the chance of guessing right as a dotted line; bars are from the lowest to the highest
+    seed.
+    """
     rows = {key: row for key, row in group(scored).items() if key[3] == "naive" and key[2] == "k-means"}
-    shown: dict[int, list[Scored]] = {}
-    for key, row in rows.items():
-        shown.setdefault(key[1], row)  # the gate does not depend on the specialists' size
-    for k, row in shown.items():
-        items = [i for s in row for i in s.items[test] if "label" in i]
-        times = list(items[0]["after"])
-        right = [np.mean([i["after"][t] == i["label"] for i in items]) for t in times]
-        whole = np.mean([i["gate"] == i["label"] for i in items])
-        by_time.plot([*map(float, times), 5.0], [*right, whole], marker="o", markersize=4, label=f"K = {k}")
-        bins = [
-            [i["gate"] == i["label"] for i in items if low <= i["snr"] < low + 3] for low in range(-5, 10, 3)
+    shown: dict[int, list[list[Item]]] = {}
+    for key, row in rows.items():  # the gate does not depend on the specialists' size
+        shown.setdefault(key[1], [[i for i in s.items[test] if "label" in i] for s in row])
+    if not shown:
+        return
+    figure = Figure((10, 4), layout="constrained")
+    by_time, by_snr = figure.subplots(1, 2, sharey=True)
+    for number, (k, seeds) in enumerate(shown.items()):
+        look = {"color": _COLOURS[number % len(_COLOURS)], "markersize": 4, "capsize": 2}
+        times = list(seeds[0][0]["after"])
+        right = [[[i["after"][t] == i["label"] for i in items] for t in times] for items in seeds]
+        whole = [[i["gate"] == i["label"] for i in items] for items in seeds]
+        rates = [[*map(_share, one), _share(all_heard)] for one, all_heard in zip(right, whole)]
+        _bar_line(by_time, [f"{t} s" for t in times] + ["all"], rates, label=f"K = {k}", **look)
+        by_time.axhline(1 / k, color=look["color"], linewidth=0.7, linestyle=":")
+        lows = range(*_snr_range(item["snr"] for items in seeds for item in items), _BIN)
+        rates = [
+            [_share(i["gate"] == i["label"] for i in items if low <= i["snr"] < low + _BIN) for low in lows]
+            for items in seeds
         ]
-        by_snr.plot(
-            [low + 1.5 for low in range(-5, 10, 3)], [np.mean(b) if b else np.nan for b in bins], marker="o"
-        )
-        by_time.axhline(1 / k, color="grey", linewidth=0.5)
-    by_time.set_xlabel("seconds heard")
-    by_snr.set_xlabel("SNR, dB (5 s heard)")
-    by_time.set_ylabel("gate as for the clean voice")
-    by_time.set_ylim(0, 1)
-    if shown:
-        by_time.legend(fontsize=8)
+        _bar_line(by_snr, [low + _BIN / 2 for low in lows], rates, label=f"K = {k}", **look)
+        by_snr.axhline(1 / k, color=look["color"], linewidth=0.7, linestyle=":")
+    by_time.set_xlabel("how much of the mixture is heard")
+    by_snr.set_xlabel(f"SNR of the mixture in dB, bins of {_BIN} dB; all of it heard")
+    by_time.set_ylabel("share of mixtures in which the gate\nchooses as for the clean voice")
+    by_time.set_ylim(0, 1.02)
+    figure.legend(*by_time.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    figure.supxlabel(f"dotted: chance; {_bars([s for row in rows.values() for s in row])}", fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+_BIN = 3  # dB
+
+
+def _snr_range(snrs: Iterable[float]) -> tuple[int, int]:
+    found = list(snrs)
+    return math.floor(min(found)), math.floor(max(found)) + 1
+
+
+def _share(right: Iterable[bool]) -> float:
+    """Average what is true; NaN of nothing."""
+    found = list(right)
+    return float(np.mean(found)) if found else math.nan
+
+
+def _bar_line(axes: Axes, places: Sequence[Any], rates: Sequence[Sequence[float]], **look: Any) -> None:
+    """Draw the mean of rates ``[seeds, places]``, with bars from the lowest to the highest of several seeds."""
+    values = np.array(rates)
+    mean = values.mean(0)
+    bars = np.abs(np.stack([values.min(0), values.max(0)]) - mean) if len(values) > 1 else None
+    axes.errorbar(places, mean, bars, marker="o", **look)
 
 
 def curves(folder: Path, path: Path) -> None:
-    """Draw validation over the epochs of each training below a folder: voices and gate, and the networks."""
-    figure = Figure((9, 3.5), layout="constrained")
+    """Draw validation over the checks of each training below a folder: voices and gate, and the networks.
+
+    Nothing is written where there is no ``train_log.txt``.
+    """
+    logs = sorted(folder.glob("*/**/train_log.txt"))
+    if not logs:
+        return
+    figure = Figure((10, 4), layout="constrained")
     listening, masking = figure.subplots(1, 2)
-    for log in sorted(folder.glob("*/**/train_log.txt")):
+    panels = {"auc": listening, "accuracy": listening, "si_sdr_improvement": masking}
+    found: set[int] = set()
+    for log in logs:
         part = log.relative_to(folder).parts  # seed, kind, ...
-        scores = {name: [float(x) for x in found] for name, found in _read_log(log).items()}
-        for name, axes in (("auc", listening), ("accuracy", listening), ("si_sdr_improvement", masking)):
+        scores = {name: [float(x) for x in values] for name, values in _read_log(log).items()}
+        for name, axes in panels.items():
             if name in scores:
-                axes.plot(scores[name], color=_COLOURS[_kind(part) % len(_COLOURS)], alpha=0.6, linewidth=0.9)
-    listening.set_ylabel("verification AUC; gate accuracy")
-    masking.set_ylabel("validation SI-SDR improvement, dB")
+                found.add(_kind(part))
+                few = "o" if len(scores[name]) <= _FEW else ""
+                look: dict[str, Any] = {"color": _COLOURS[_kind(part)], "alpha": 0.6, "linewidth": 0.9}
+                checks = range(1, len(scores[name]) + 1)
+                axes.plot(checks, scores[name], marker=few, markersize=3, **look)
+    listening.set_ylabel("verification AUC of f, accuracy of g")
+    masking.set_ylabel("SI-SDR improvement, dB")
     for axes in (listening, masking):
-        axes.set_xlabel("check")
-    for number, name in enumerate(("f", "g", "generalist", "specialists", "fine-tuned")):
-        (listening if number < 2 else masking).plot([], [], color=_COLOURS[number], label=name)
-    listening.legend(fontsize=8)
-    masking.legend(fontsize=8)
+        axes.set_xlabel("check on validation voices, every check_every steps")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for number in sorted(found):
+        axes = listening if number < 2 else masking
+        axes.plot([], [], color=_COLOURS[number], label=_TRAINED[number])
+    for axes in (listening, masking):
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(fontsize=8)
+    figure.supxlabel(f"a line a training: {len(logs)} of all seeds and cells", fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+_FEW = 15
+"""Up to so many checks are marked one by one."""
+_TRAINED = ("f", "g", "generalist", "specialists", "fine-tuned", "experts inside")
 
 
 def _kind(part: Sequence[str]) -> int:

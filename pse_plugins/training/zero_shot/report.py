@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...evaluation.statistics import Estimate, bootstrap
+from ...evaluation.statistics import MIN_GROUPS, Estimate, bootstrap
 from .lab import INSIDE
-from .scoring import WAYS, Item, read_items
+from .scoring import ENROLMENT, WAYS, Item, read_items
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _order(key: Key) -> tuple[Any, ...]:
 
 
 def table(scored: Sequence[Scored], test: str) -> str:
-    """Write the table of a test set in Markdown.
+    """Write the table of a test set in Markdown, the unprocessed mixture first; `legend` explains it to its readers.
 
     Columns: the network; parameters in millions, and those that run at a time; SI-SDR improvement in dB with the
     interval over speakers and the deviation over seeds; what it is above the generalist of the same size, on the
@@ -111,6 +111,7 @@ def table(scored: Sequence[Scored], test: str) -> str:
         "| size | K | partition | system | M (run) | SI-SDRi dB [95 %] | sd | seeds | above generalist [95 %] | "
         "streamed | oracle | random | enrolled |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        _mixture(scored[0].items[test]),
     ]
     for key, row in rows.items():
         size, k, partition, system = key
@@ -130,6 +131,34 @@ def table(scored: Sequence[Scored], test: str) -> str:
             + " |"
         )
     return "\n".join(lines)
+
+
+def legend(scored: Sequence[Scored], test: str) -> list[str]:
+    """Say what the columns of a table are, a line each, and by what its intervals were made."""
+    speakers = {item["speaker"] for item in scored[0].items[test]}
+    drawn = (
+        "whole speakers drawn again"
+        if len(speakers) >= MIN_GROUPS
+        else "mixtures drawn again, for few speakers"
+    )
+    return [
+        "size: the network and its hidden units; K: specialists; partition: how training speakers are divided.",
+        "system: generalist, one network; generalist-longer, with the steps of the fine-tuning on top; naive, gate and "
+        "specialists trained one by one; fine-tuned, then together; experts-inside, one network with experts inside.",
+        "M (run): million parameters, and those that run at a time.",
+        "SI-SDRi: SI-SDR above the mixture's in dB, by the specialist that the gate chooses for the whole mixture; "
+        f"mean over seeds and mixtures. Brackets: 95 % bootstrap interval, {drawn}. sd: deviation over seeds in dB.",
+        "above generalist: in dB, item by item, over the seeds that both have.",
+        "SI-SDRi where it is chosen otherwise: streamed, on the way, as a stream must; oracle, the best in hindsight; "
+        f"random, by chance; enrolled, by the gate from {ENROLMENT:g} s of clean speech.",
+    ]
+
+
+def _mixture(items: Sequence[Item]) -> str:
+    """Write the row of the unprocessed mixture, which all systems are compared with."""
+    found = bootstrap([item["mixture"] for item in items], [item["speaker"] for item in items])
+    gain = f"0.00 (SI-SDR {found.mean:.2f} [{found.low:.2f}, {found.high:.2f}])"
+    return f"|  |  |  | mixture, unprocessed |  | {gain} |{7 * '  |'}"
 
 
 def _mean(values: np.ndarray) -> str:
@@ -186,7 +215,8 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
     mixture = {t: np.mean([item["mixture"] for item in scored[0].items[t]]) for t in tests}
     parts = [
         f"## {test}: {len(scored[0].items[test])} mixtures of {len({i['speaker'] for i in scored[0].items[test]})} "
-        f"speakers, SI-SDR of the mixture {mixture[test]:.2f} dB\n\n{table(scored, test)}\n"
+        f"speakers, SI-SDR of the mixture {mixture[test]:.2f} dB\n\n{table(scored, test)}\n\n"
+        + "".join(f"- {line}\n" for line in legend(scored, test))
         for test in tests
     ]
     (out / "results.md").write_text("\n".join([*parts, *choices(scored)]) + "\n", "utf-8")
