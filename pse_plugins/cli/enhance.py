@@ -29,7 +29,8 @@ def command(
     attention: Annotated[
         Path | None,
         typer.Option(
-            "--attention", help="Draw what the first seconds of one input attend to in the enrolment; a PNG."
+            "--attention",
+            help="Draw what the first 10 s of one input attend to in the enrolment: .png, .pdf or .svg.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -46,10 +47,12 @@ def command(
     from ._files import pair_up
 
     pairs = pair_up(inputs, out)
+    if attention is not None:
+        _check_drawing(pairs, attention)
     enhancer = load_model(model, device, threads)
     profile = enrol_speaker(enhancer, enrol or [])
     if attention is not None:
-        _draw(enhancer, profile, [source for source, _ in pairs], attention)
+        _draw(enhancer, profile, pairs[0][0], attention)
     failed = 0
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         for source, target in pairs:
@@ -65,25 +68,45 @@ def command(
     return 2 if failed else 0
 
 
-def _draw(enhancer: Enhancer, profile: Profile | None, sources: list[Path], path: Path) -> None:
+def _check_drawing(pairs: list[tuple[Path, Path]], path: Path) -> None:
+    """Refuse what cannot be drawn, before anything is enhanced.
+
+    Raises
+    ------
+    ConfigError
+        If there are several inputs, or the name is not that of a picture.
+    """
+    from ..errors import ConfigError
+    from ..evaluation.attention import check_picture
+
+    if len(pairs) != 1:
+        raise ConfigError(f"--attention draws one input, not {len(pairs)}; give one")
+    try:
+        check_picture(path)
+    except ConfigError as error:
+        raise ConfigError(f"--attention {error}") from error
+
+
+def _draw(enhancer: Enhancer, profile: Profile | None, source: Path, path: Path) -> None:
     """Draw what the beginning of a file attends to.
 
     Raises
     ------
     ConfigError
-        If there are several files, nobody is enrolled, or nothing attends.
+        If the model takes no enrolment, or nothing in it attends.
     """
     from ..audio import read
     from ..errors import ConfigError
-    from ..evaluation.attention import attention, draw_attention
+    from ..evaluation.attention import attention, draw_attention, enrolled_rows
 
-    if len(sources) != 1 or profile is None:
+    if profile is None:
         raise ConfigError(
-            "--attention draws one input of a model that is enrolled for; give one, and --enrol"
+            "--attention: this model takes no enrolment, so nothing in it attends to one; leave it out"
         )
-    samples, _ = read(sources[0], enhancer.sample_rate)
-    beginning = samples[: _DRAWN * enhancer.sample_rate]
-    draw_attention(attention(enhancer, beginning, profile), beginning, enhancer.sample_rate, path)
+    rate = enhancer.sample_rate
+    beginning = read(source, rate)[0][: _DRAWN * rate]
+    weights = attention(enhancer, beginning, profile)
+    draw_attention(weights, beginning, rate, path, enrolled_rows(enhancer, profile))
     remark(f"wrote {path}")
 
 

@@ -15,6 +15,9 @@ from ..enhancer import Enhancer
 from ..errors import ConfigError
 from ..profile import Profile
 
+PICTURES = (".png", ".pdf", ".svg")
+"""What a picture's name may end in."""
+
 
 def attention(enhancer: Enhancer, mixture: np.ndarray, profile: Profile) -> np.ndarray:
     """Give the weights with which frames of a mixture read the enrolment.
@@ -63,7 +66,56 @@ def attention(enhancer: Enhancer, mixture: np.ndarray, profile: Profile) -> np.n
     return torch.stack(found).float().cpu().numpy()
 
 
-def draw_attention(weights: np.ndarray, mixture: np.ndarray, rate: int, path: str | Path) -> Path:
+def enrolled_rows(enhancer: Enhancer, profile: Profile) -> tuple[np.ndarray, float | None]:
+    """Tell what the rows of the weights stand for.
+
+    Parameters
+    ----------
+    enhancer : Enhancer
+    profile : Profile
+        Who is enrolled.
+
+    Returns
+    -------
+    valid : ndarray
+        Bool ``[rows]``: silence that the encoder leaves out, and padding, is False.
+    seconds : float or None
+        Of each row; None where rows are utterances, or the encoder gives one token for all of one.
+    """
+    view = next(m.view for m in enhancer.backbone.modules() if callable(getattr(m, "attention", None)))
+    encoder = enhancer.speaker_encoder
+    if view != "frames" or encoder is None:
+        return profile.cue.view(str(view))[1][0].cpu().numpy(), None
+    rate, noise = encoder.sample_rate, torch.randn(1, 1, 4 * encoder.sample_rate)
+    device = enhancer.frontend.analysis.device
+    with torch.inference_mode():
+        short, long = (
+            int(enhancer.embed(noise[..., :n].to(device), torch.tensor([[n]], device=device)).mask.sum())
+            for n in (2 * rate, 4 * rate)
+        )
+    return profile.cue.mask.flatten().cpu().numpy(), 2.0 / (long - short) if long > short else None
+
+
+def check_picture(path: str | Path) -> Path:
+    """Refuse a file that no picture can be written to by its name.
+
+    Raises
+    ------
+    ConfigError
+        If the name does not end in one of `PICTURES`.
+    """
+    if Path(path).suffix.lower() not in PICTURES:
+        raise ConfigError(f"{path}: is drawn as {', '.join(PICTURES)}; let the name end in one of them")
+    return Path(path)
+
+
+def draw_attention(
+    weights: np.ndarray,
+    mixture: np.ndarray,
+    rate: int,
+    path: str | Path,
+    rows: tuple[np.ndarray, float | None] | None = None,
+) -> Path:
     """Draw the mixture, and below it where each of its frames looks, averaged over layers and heads.
 
     Parameters
@@ -75,7 +127,9 @@ def draw_attention(weights: np.ndarray, mixture: np.ndarray, rate: int, path: st
     rate : int
         Its rate in Hz.
     path : str or Path
-        The PNG to write.
+        The picture to write, one of `PICTURES`.
+    rows : tuple or None
+        From `enrolled_rows`; None draws all, by number.
 
     Returns
     -------
@@ -88,26 +142,29 @@ def draw_attention(weights: np.ndarray, mixture: np.ndarray, rate: int, path: st
     """
     from matplotlib.figure import Figure
 
-    seconds, mean = mixture.size / rate, weights.mean((0, 1))  # [T, rows]
+    path = check_picture(path)
+    valid, step = rows or (np.ones(weights.shape[-1], bool), None)
+    seconds, mean = mixture.size / rate, weights.mean((0, 1))[:, valid]  # [T, rows]
+    count, unit = mean.shape[1], step or 1.0
     figure = Figure((9, 6), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(5, 1))
-    heard, seen = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    heard = figure.add_subplot(grid[0, 0])
+    seen = figure.add_subplot(grid[1, 0], sharex=heard)
     overall = figure.add_subplot(grid[1, 1], sharey=seen)
     _, _, spectrum = stft(mixture, rate, nperseg=512, noverlap=352)
     level = 20 * np.log10(np.abs(spectrum) + 1e-6)
     shown: dict[str, Any] = {"aspect": "auto", "origin": "lower"}
     heard.imshow(level, extent=(0, seconds, 0, rate / 2000), cmap="magma", **shown)
     heard.set_ylabel("mixture, kHz")
-    seen.imshow(mean.T, extent=(0, seconds, 0, mean.shape[1]), cmap="viridis", **shown)
-    seen.set_ylabel("row of the enrolment")
-    seen.set_xlabel("s")
-    overall.plot(mean.mean(0), np.arange(mean.shape[1]) + 0.5, color="#2f7fd1", linewidth=0.9)
-    overall.axvline(1 / mean.shape[1], color="grey", linewidth=0.7, linestyle=":")
-    overall.set_xlabel("on average")
-    path = Path(path)
+    seen.imshow(mean.T, extent=(0, seconds, 0, count * unit), cmap="viridis", **shown)
+    seen.set_ylabel("enrolment, s of speech" if step else "row of the enrolment")
+    seen.set_xlabel("mixture, s")
+    overall.plot(mean.mean(0), unit * (np.arange(count) + 0.5), color="#2f7fd1", linewidth=0.9)
+    overall.axvline(1 / count, color="grey", linewidth=0.7, linestyle=":")
+    overall.set_xlabel("weight on average\n(dotted: all alike)")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110, format="png")
+        figure.savefig(path, dpi=110, format=path.suffix[1:].lower())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another file") from error
     return path

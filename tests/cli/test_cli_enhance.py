@@ -297,6 +297,23 @@ def test_what_is_attended_to_is_drawn(tmp_path, clip, mixture):
     assert not (tmp_path / "film.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "conditioner", "said"),
+    [
+        ("attention", "cross-attention", "attention: is drawn as .png, .pdf, .svg; let the name end in one"),
+        ("attention.png", None, "this model takes no enrolment, so nothing in it attends to one"),
+    ],
+)
+def test_a_drawing_that_cannot_be_is_refused_before_the_work(
+    tmp_path, clip, mixture, name, conditioner, said
+):
+    enrol = ["--enrol", clip] if conditioner else []
+    out = tmp_path / "out.wav"
+    result = enhance(mixture, *enrol, "--out", out, "--attention", tmp_path / name, conditioner=conditioner)
+    assert result.code == 2 and said in result.err and result.err.count("\n") == 1
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("bundle_is", ["missing", "empty", "truncated", "newer"])
 def test_a_bad_model_is_one_line(tmp_path, clip, mixture, bundle_is):
     folder = tmp_path / "model"
