@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import partial
@@ -15,8 +14,6 @@ from .contracts import SITES, VIEWS, Conditioner, SpeakerEncoder
 from .enhancer import Enhancer
 from .errors import ConfigError, nearest
 from .frontend import Frontend
-
-_log = logging.getLogger(__name__)
 
 DEFAULTS: dict[str, Any] = {
     "sample_rate": 16000,
@@ -173,21 +170,43 @@ def _conditioning(
         raise ConfigError(
             f"{component.name}: no cue view {view!r}{nearest(view, VIEWS)}; views: {', '.join(VIEWS)}"
         )
-    site = _site(factory, component.name, config["backbone_options"])
+    site = _site(factory, component.name)
     encoder = _encoder(config, frontend) if own is None else own()
     build = partial(host.construct, "conditioner", component, factory)
     make = partial(build, cue_dim=encoder.view_dim(view), **options)
     return make, site, encoder if own is None else None
 
 
-def _site(factory: Callable[..., Any], name: str, backbone_options: Mapping[str, Any]) -> str:
-    """Read where a conditioner prefers to stand, which must exist; say where a recipe puts it elsewhere."""
-    site, given = getattr(factory, "site", Conditioner.site), backbone_options.get("condition_site")
+def _site(factory: Callable[..., Any], name: str) -> str:
+    """Read where a conditioner prefers to stand, which must exist."""
+    site = getattr(factory, "site", Conditioner.site)
     if site not in SITES:
         raise ConfigError(f"{name}: no site {site!r}{nearest(str(site), SITES)}; sites: {', '.join(SITES)}")
-    if given is not None and given != site:
-        _log.info("%s stands at %r by backbone_options, not at %r as it prefers", name, given, site)
     return str(site)
+
+
+def moved(config: Mapping[str, Any]) -> str:
+    """Say where a recipe's ``backbone_options`` put the conditioner, if that is not where it prefers to stand.
+
+    Parameters
+    ----------
+    config : mapping
+        Of an enhancer, every key given.
+
+    Returns
+    -------
+    str
+        Empty where it stands as it prefers.
+    """
+    name, given = config["conditioner"], config["backbone_options"].get("condition_site")
+    if name is None or given is None:
+        return ""
+    site = _site(host.load("conditioner", name)[0], name)
+    return (
+        ""
+        if given == site
+        else f"{name} stands at {given!r} by backbone_options, not at {site!r} as it prefers"
+    )
 
 
 def _encoder(config: dict[str, Any], frontend: Frontend) -> SpeakerEncoder:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import PAIRS, TINY, tiny_enhancer
 
-from pse_plugins.assembly import DEFAULTS, build_enhancer
+from pse_plugins.assembly import DEFAULTS, build_enhancer, moved
 from pse_plugins.contracts import SpeakerCue
 from pse_plugins.enhancer import Enhancer
 from pse_plugins.errors import AudioError, BundleError, ComponentError, ConfigError
@@ -247,5 +247,11 @@ def test_a_conditioner_s_site_is_checked_and_said_where_a_recipe_overrides_it(mo
         build_enhancer(options)
     monkeypatch.setattr(Film, "site", "after-attention")
     with caplog.at_level("INFO"):
-        build_enhancer(options)
-    assert "film stands at 'input' by backbone_options, not at 'after-attention' as it prefers" in caplog.text
+        config = build_enhancer(options).config
+    assert caplog.text == "", "who trains says it; others build, too"
+    assert (
+        moved(config) == "film stands at 'input' by backbone_options, not at 'after-attention' as it prefers"
+    )
+    for same in ({"condition_site": "after-attention"}, {}):
+        assert moved({**config, "backbone_options": same}) == ""
+    assert moved({**config, "conditioner": None}) == ""

@@ -13,6 +13,8 @@ from ..resources import recipe_names
 
 _TELL_MUCH = ("speechbrain", "speechbrain.core", "speechbrain.utils")
 _TELL_AT_IMPORT = ("speechbrain.utils.quirks", "speechbrain.utils.seed")
+# Each epoch has a line of our own:
+_TELL_EACH_EPOCH = ("speechbrain.utils.checkpoints", "speechbrain.utils.epoch_loop")
 
 CONTEXT = {"ignore_unknown_options": True, "allow_extra_args": True}
 """A recipe's settings and SpeechBrain's run options are passed on."""
@@ -42,7 +44,7 @@ def command(
         _copy(find_recipe(recipe), write)
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for name in _TELL_AT_IMPORT:
+    for name in (*_TELL_AT_IMPORT, *_TELL_EACH_EPOCH):
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     from ..training import run_recipe
 

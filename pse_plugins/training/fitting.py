@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from .checkpoints import AtomicCheckpointer, load_best
 from .record import commit
 from .schedule import Budget, Schedule
 from .steady import SteadyBrain
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def fit(
     checkpointer = AtomicCheckpointer(
         job.folder / "save", {**modules, "budget": budget, "counter": counter}, identity
     )
+    if (found := checkpointer.find_checkpoint()) is not None:
+        logger.info("going on from %s", found.path)
     brain = make_brain(
         schedule=job.schedule,
         budget=budget,

@@ -12,7 +12,7 @@ import torch
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 from .. import requirements
-from ..assembly import DEFAULTS, build_enhancer
+from ..assembly import DEFAULTS, build_enhancer, moved
 from ..contracts import Conditioner
 from ..data import RecipeData
 from ..enhancer import Enhancer
@@ -82,6 +82,8 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
         enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
     logger.info("training %s: %.2f M parameters to train", in_words(enhancer), trained / 1e6)
+    if remark := moved(enhancer.config):
+        logger.info("%s", remark)
     check_same_model(enhancer, output)
     check_same_settings(recipe, output)
     data = make_data(settings["data"])

@@ -140,8 +140,14 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     victim.stdout.close()
     assert newest(broken), "no checkpoint was written before the kill"
     assert not (broken / "bundle").exists(), "it had ended already: the kill came too late"
-    finish(undisturbed)
-    finish(start(project, broken))
+    told = finish(undisturbed), finish(start(project, broken))
+    assert [f"going on from {folder / 'save'}" in said for folder, said in zip((whole, broken), told)] == [
+        False,
+        True,
+    ]
+    for noise in ("Saved an", "Deleted checkpoint", "half-", "Loading a checkpoint", "Going into epoch"):
+        assert noise not in "".join(told), "a line of our own tells of each epoch"
+    assert "epoch 1: train_loss" in told[0]
     a, b = weights(whole), weights(broken)
     assert a.keys() == b.keys()
     assert all((a[k] == b[k]).all() for k in a)

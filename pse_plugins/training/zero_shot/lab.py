@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,6 +25,8 @@ from ..schedule import Schedule
 from ..steady import SteadyBrain
 from .artefacts import Artefact
 from .listener import Listener
+
+logger = logging.getLogger(__name__)
 
 INSIDE = {"experts-inside": True, "experts-inside-unbalanced": False}
 """Systems that are one network with experts inside -> whether their use is balanced."""
@@ -252,6 +255,7 @@ class Lab:
         own: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Train a stage for its steps, and load the best weights; gives their scores."""
+        logger.info("training %s", artefact.folder)
         batch, every = int(own["batch_size"]), int(self.settings["check_every"])
         job = Job(
             folder=artefact.begin(),

@@ -47,7 +47,10 @@ def verify(lab: Lab) -> None:
 
     scores = lab.fit(make, ("listener", listener), train, valid, artefact, own)
     _save(listener, artefact)
-    artefact.finish(**_plain(scores), verification=_verification(lab, listener))
+    logger.info("measuring equal error rates")
+    rates = _verification(lab, listener, len(valid))
+    logger.info("equal error rates: %s", ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items()))
+    artefact.finish(**_plain(scores), verification=rates)
 
 
 def _standardise(lab: Lab, listener: Listener) -> None:
@@ -57,7 +60,7 @@ def _standardise(lab: Lab, listener: Listener) -> None:
         listener.frontend.standardise(torch.from_numpy(mixtures[i].mixture) for i in range(count))
 
 
-def _verification(lab: Lab, listener: Listener, pairs: int = 200) -> dict[str, float]:
+def _verification(lab: Lab, listener: Listener, pairs: int) -> dict[str, float]:
     """Measure the EER within a recording and across recordings, of speakers that were trained on and that were not."""
     found = {}
     sets = {"train": lab.data.train, "valid": lab.data.valid, **lab.tests}
@@ -170,7 +173,6 @@ def _train(
     """Train an enhancer by the settings of a stage, on all voices or some, and keep its best weights."""
     if artefact.done:
         return
-    logger.info("training %s", artefact.folder)
     own, loss = lab.stage(stage), lab.settings.get("loss") or "si-sdr"
     enhancer = build()
 
