@@ -40,7 +40,7 @@ def main() -> None:
     constraint = VENV / "constraints.txt"
     constraint.write_text(f"torch=={torch_version()}\n")
     say("installing the project")
-    pip("-c", str(constraint), "-e", f"{ROOT}[dev]")
+    pip("-c", str(constraint), "-e", str(ROOT / "runtime"), "-e", f"{ROOT}[dev]")
     for what, arguments in OPTIONAL.items():
         if not pip("-c", str(constraint), *arguments, needed=False):
             say(f"skipped {what}: it could not be installed here; everything else works without it")
@@ -50,7 +50,8 @@ def main() -> None:
 
 def fingerprint() -> str:
     """Hash what decides the environment's contents."""
-    parts = [(ROOT / "pyproject.toml").read_bytes(), Path(__file__).read_bytes(), sys.version.encode()]
+    projects = [(ROOT / part / "pyproject.toml").read_bytes() for part in (".", "runtime")]
+    parts = [*projects, Path(__file__).read_bytes(), sys.version.encode()]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 

@@ -7,9 +7,11 @@ of a hidden layer, ``Q`` enrolment utterances, ``N`` frames of an utterance, ``E
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -31,7 +33,9 @@ __all__ = [
     "SpeakerEncoder",
     "State",
     "StateSpec",
+    "append",
     "initial_state",
+    "rings_held_outside",
 ]
 
 SITES = ("input", "after-attention", "features")
@@ -229,6 +233,21 @@ class Backbone(nn.Module):
         """Estimate the mask of whole signals, ``[B, T, F] -> [B, T, F]``."""
         raise NotImplementedError
 
+    def branches(self) -> list[Backbone]:
+        """Give what a step can be without decisions that depend on the signal, for export: itself, or one a choice.
+
+        All of them have the same `state_spec`.
+        """
+        return [self]
+
+    def selection(self) -> dict[str, Any] | None:
+        """Say how one of several `branches` is chosen; None for one.
+
+        ``policy``: options of `pse_runtime.selection.Policy`. ``votes``: the state that says how probable each is.
+        ``own``: prefixes of the states that are a branch's own; others are the same whichever runs.
+        """
+        return None
+
     def state_spec(self) -> list[StateSpec]:
         """List the tensors that `step` takes and returns."""
         raise NotImplementedError
@@ -259,6 +278,44 @@ def initial_state(specs: list[StateSpec], batch: int, like: Tensor) -> State:
         s.name: torch.full((batch, *s.shape), s.init, dtype=s.dtype or like.dtype, device=like.device)
         for s in specs
     }
+
+
+_HELD_OUTSIDE = ContextVar("rings held outside", default=False)
+
+
+def append(ring: Tensor, rows: Tensor) -> Tensor:
+    """Drop the oldest rows of a state whose update is ``"ring"``, and append new ones.
+
+    Within `rings_held_outside` the new rows alone are given: an exported step then moves no more than those.
+
+    Parameters
+    ----------
+    ring : Tensor
+        ``[B, W, ...]``.
+    rows : Tensor
+        ``[B, t, ...]``, ``t`` of any size.
+
+    Returns
+    -------
+    Tensor
+        The last ``W`` rows of both.
+
+    Examples
+    --------
+    >>> append(torch.tensor([[1, 2, 3]]), torch.tensor([[4, 5]])).tolist()
+    [[3, 4, 5]]
+    """
+    return rows if _HELD_OUTSIDE.get() else torch.cat([ring, rows], dim=1)[:, rows.shape[1] :]
+
+
+@contextmanager
+def rings_held_outside() -> Iterator[None]:
+    """Let `append` give the new rows alone, for a host that keeps the rings itself."""
+    token = _HELD_OUTSIDE.set(True)
+    try:
+        yield
+    finally:
+        _HELD_OUTSIDE.reset(token)
 
 
 class Loss(Protocol):

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from pse_runtime import audio
+from pse_runtime.clips import assess
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import audio
 from .contracts import Backbone, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
 from .errors import AudioError, ConfigError
 from .frontend import Frontend
-from .profile import Profile, assess
+from .profile import Profile
 from .stream import Stream
 
 
@@ -226,7 +227,7 @@ class Enhancer(nn.Module):
             cue = self.eval().embed(padded.to(device), lengths.to(device)).to("cpu")
         self.train(was_training)
         name = self._encoder_name()
-        return Profile(cue, self.cue_fingerprint(), encoder.sample_rate, tuple(notes), name)
+        return Profile.of(cue, self.cue_fingerprint(), encoder.sample_rate, tuple(notes), name)
 
     def cue_fingerprint(self) -> str:
         """Give a short hash of all that a cue depends on: the encoder, and the frontend if it reads its features."""

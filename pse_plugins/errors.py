@@ -5,29 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pse_runtime.errors import AudioError, BundleError, ConfigError, PseError
 
-class PseError(Exception):
-    """A user's mistake. The command line prints its text, without a traceback, and exits with 2."""
+__all__ = ["AudioError", "BundleError", "ComponentError", "ConfigError", "DataError", "PseError", "nearest"]
 
 
 class ComponentError(PseError):
     """An unknown component, an ambiguous name, or an option that a component does not take."""
 
 
-class ConfigError(PseError):
-    """A YAML or JSON setting that is unknown, unused, missing or out of range."""
-
-
-class AudioError(PseError):
-    """Audio that cannot be read or used: missing, empty, silent, not finite, too short."""
-
-
 class DataError(PseError):
     """A corpus or manifest that cannot be used: missing folder, too few speakers, stale list."""
-
-
-class BundleError(PseError):
-    """A bundle, profile or checkpoint that is truncated, tampered with, too new, or another model's."""
 
 
 def nearest(name: str, known: Iterable[str], alike: float = 0.5) -> str:

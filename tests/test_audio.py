@@ -6,9 +6,9 @@ import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pse_runtime import audio
+from pse_runtime.audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream
 
-from pse_plugins import audio
-from pse_plugins.audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream
 from pse_plugins.errors import AudioError
 
 RNG = np.random.default_rng(0)

@@ -7,11 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pse_runtime.clips import assess
+from pse_runtime.profile import is_profile
 from safetensors.torch import save_file
 
 from pse_plugins.contracts import SpeakerCue
 from pse_plugins.errors import AudioError, BundleError
-from pse_plugins.profile import Profile, assess, is_profile
+from pse_plugins.profile import Profile
 
 
 def make(clips=2, frames=5, fingerprint="abc", seed=0):
@@ -21,7 +23,7 @@ def make(clips=2, frames=5, fingerprint="abc", seed=0):
         torch.rand(1, clips, frames, generator=generator) > 0.3,
         torch.randn(1, clips, 3, generator=generator),
     )
-    return Profile(cue, fingerprint, 16000, ("a.wav: noisy",), "d-vector")
+    return Profile.of(cue, fingerprint, 16000, ("a.wav: noisy",), "d-vector")
 
 
 def talk(seconds, rate=16000, seed=0):

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "pse_plugins").rglob("*.py"))
+FILES = sorted(
+    file for part in ("pse_plugins", "runtime/pse_runtime") for file in (ROOT / part).rglob("*.py")
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".cff", ".txt", ".cfg", ".sh", ".html", ".rst", ""}
 ELSEWHERE = re.compile("|".join(("/" + "work/", "/" + "root/", "/" + "home/", "/" + "Users/", "/" + "tmp/")))

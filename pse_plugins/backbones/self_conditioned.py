@@ -126,12 +126,15 @@ class SelfConditioned(Backbone):
         """Estimate the mask of the next ``t`` frames, each stream of a batch renewing its own cue."""
         masks, start = [], 0
         while start < features.shape[1]:
-            heard = [0] if features.is_meta else state["heard"].tolist()
-            until = min(self.every - frames % self.every for frames in heard)
+            until = 1 if features.shape[1] == 1 else self._until(state["heard"])
             mask, state = self._piece(features[:, start : start + until], prepared, state)
             masks.append(mask)
             start += until
         return torch.cat(masks, dim=1), state
+
+    def _until(self, heard: Tensor) -> int:
+        """Count the frames until the first stream of a batch renews its cue, after so many heard ``[B]``."""
+        return min(self.every - frames % self.every for frames in ([0] if heard.is_meta else heard.tolist()))
 
     def _piece(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
         """Run frames between two renewals of the cue, and renew it if it is time."""

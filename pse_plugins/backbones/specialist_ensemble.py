@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from pse_runtime.selection import Policy
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..contracts import Backbone, MakeConditioner, Prepared, SpeakerEncoder, State, StateSpec, initial_state
+from ..contracts import (
+    Backbone,
+    MakeConditioner,
+    Prepared,
+    SpeakerCue,
+    SpeakerEncoder,
+    State,
+    StateSpec,
+    initial_state,
+)
 from ..errors import ConfigError
-from .selection import Policy
+from .branch import Branch
 
 MakeExpert = Callable[[MakeConditioner | None], Backbone]
 _NOBODY = -1
@@ -91,6 +102,10 @@ class SpecialistEnsemble(Backbone):
         self.needs_cue, self.lookahead_frames, self.output = one.needs_cue, one.lookahead_frames, one.output
         self.can_stream = one.can_stream
 
+    def prepare(self, cue: SpeakerCue | None) -> Prepared:
+        """Prepare the cue, and whatever else, for each specialist."""
+        return Prepared.join({f"experts.{k}": self._expert(k).prepare(cue) for k in range(len(self.experts))})
+
     def listen(self, features: Tensor, prepared: Prepared, frames: Tensor) -> Prepared:
         """Hear whole signals first: a soft gate in training, one specialist an utterance in evaluation."""
         if "expert" in prepared.tensors:
@@ -165,6 +180,14 @@ class SpecialistEnsemble(Backbone):
         ]
         encoder = [StateSpec(s.name, s.shape, s.dtype, s.init) for s in self.encoder.state_spec()]
         return [*own, *slots, *encoder]
+
+    def branches(self) -> list[Backbone]:
+        """Give each specialist with the gate that it runs beside."""
+        return [Branch(self.encoder, self.gate, self._expert(k)) for k in range(len(self.experts))]
+
+    def selection(self) -> dict[str, Any]:
+        """Choose among the specialists as a stream does."""
+        return {"policy": asdict(self.policy), "votes": "votes", "own": ["expert"]}
 
     def step(self, features: Tensor, prepared: Prepared, state: State) -> tuple[Tensor, State]:
         """Estimate the mask of the next ``t`` frames; each stream of a batch follows its own voice."""

@@ -13,6 +13,7 @@ from ..contracts import (
     SpeakerCue,
     State,
     StateSpec,
+    append,
     initial_state,
 )
 from ..errors import ConfigError
@@ -97,7 +98,7 @@ class Transformer(Backbone):
     encoding: Tensor
 
     def prepare(self, cue: SpeakerCue | None) -> Prepared:
-        """Prepare the cue, and each layer's relative positions ``[1, heads, look_back + 1, head_dim]``.
+        """Prepare the cue, and each layer's relative positions ``[1, C, look_back + 1]``.
 
         Those of a bidirectional one depend on the signal's length, so `forward` makes them.
         """
@@ -140,7 +141,7 @@ class Transformer(Backbone):
         frames = features.shape[1]
         filled = torch.cat([state["filled"], torch.ones_like(features[:, :, 0])], dim=1)  # [B, W + t]
         mask, new = self._run(features, prepared, state, band(frames, self.look_back, filled))
-        return mask, {"filled": filled[:, frames:], **new}
+        return mask, {"filled": append(state["filled"], torch.ones_like(features[:, :, 0])), **new}
 
     def _run(self, features: Tensor, prepared: Prepared, past: State, bias: Tensor) -> tuple[Tensor, State]:
         """Run all layers; gives the mask, and the keys and values of each layer's last frames."""

@@ -10,8 +10,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pse_runtime.audio_blocks import (
+    SUFFIXES,
+    AudioFormat,
+    BlockProcessor,
+    BlockReader,
+    BlockWriter,
+    ResampledStream,
+)
 
-from ..audio_blocks import SUFFIXES, AudioFormat, BlockProcessor, BlockReader, BlockWriter, ResampledStream
 from ..errors import AudioError
 from ._finite import FiniteStream
 from ._speaker import remark

@@ -10,7 +10,8 @@ from ..blame import suspects
 from ..errors import ComponentError
 
 if TYPE_CHECKING:
-    from ..audio_blocks import BlockProcessor
+    from pse_runtime.audio_blocks import BlockProcessor
+
     from ..enhancer import Enhancer
 
 

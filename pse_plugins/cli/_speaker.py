@@ -80,8 +80,10 @@ def enrol_speaker(enhancer: Enhancer, paths: Sequence[Path]) -> Profile | None:
     BundleError
         If a profile is damaged or belongs to another encoder.
     """
+    from pse_runtime.profile import MAX_CLIPS, is_profile
+
     from ..errors import AudioError, BundleError
-    from ..profile import MAX_CLIPS, Profile, is_profile
+    from ..profile import Profile
 
     encoder = enhancer.speaker_encoder
     if not enhancer.needs_cue or encoder is None:
@@ -120,9 +122,10 @@ def read_clip(path: Path, rate: int) -> tuple[np.ndarray, list[str]]:
     AudioError
         If it cannot be read or used.
     """
-    from ..audio import read, resample
+    from pse_runtime.audio import read, resample
+    from pse_runtime.clips import assess
+
     from ..errors import AudioError
-    from ..profile import assess
 
     samples, own = read(path)
     try:

@@ -95,7 +95,8 @@ def _draw(enhancer: Enhancer, profile: Profile | None, source: Path, path: Path)
     ConfigError
         If the model takes no enrolment, or nothing in it attends.
     """
-    from ..audio import read
+    from pse_runtime.audio import read
+
     from ..errors import ConfigError
     from ..evaluation.attention import attention, draw_attention, enrolled_rows
 

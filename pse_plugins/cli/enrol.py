@@ -17,7 +17,8 @@ def command(
     device: Device = "cpu",
 ) -> None:
     """Make a speaker's profile of 1 to 5 clips; it is accepted wherever --enrol is."""
-    from ..audio_blocks import SUFFIXES
+    from pse_runtime.audio_blocks import SUFFIXES
+
     from ..errors import AudioError, ConfigError
 
     if out.suffix.lower() in SUFFIXES or out.is_dir():

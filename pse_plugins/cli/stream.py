@@ -16,8 +16,8 @@ from ._speaker import Device, Enrol, Model, enrol_speaker, load_model, remark
 
 if TYPE_CHECKING:
     import numpy as np
+    from pse_runtime.audio_blocks import BlockProcessor
 
-    from ..audio_blocks import BlockProcessor
     from ..enhancer import Enhancer
     from ..profile import Profile
 
@@ -66,7 +66,8 @@ def _stream_raw(
     enhancer: Enhancer, enrol: list[Path], rate: int | None, block: int | None, sink: BinaryIO
 ) -> None:
     """Stream from stdin to where samples go."""
-    from ..audio_blocks import ResampledStream, resampling_wait
+    from pse_runtime.audio_blocks import ResampledStream, resampling_wait
+
     from ._finite import FiniteStream
 
     profile = enrol_speaker(enhancer, enrol)
@@ -158,8 +159,9 @@ def _stream_file(
     enhancer: Enhancer, profile: Profile | None, file: Path, out: Path | None, block: int | None
 ) -> None:
     """Stream a file hop by hop, and show what a live user would get."""
-    from ..audio import read
-    from ..audio_blocks import BlockReader, resampling_wait
+    from pse_runtime.audio import read
+    from pse_runtime.audio_blocks import BlockReader, resampling_wait
+
     from ..errors import AudioError
     from ._files import pass_file
 

@@ -90,7 +90,7 @@ class CrossAttention(Conditioner):
         self.dropout = nn.Dropout(dropout)
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
-        """Make keys and values ``[B, heads, rows, head_dim]`` and the bias ``[B, 1, 1, rows]`` that masks.
+        """Make keys ``[B, heads, head_dim, rows]``, values the other way round, and the bias ``[B, 1, 1, rows]``.
 
         With a learned query also the weights ``[B, heads, 1, rows]``, and what they give every frame,
         ``[B, 1, C]``.
@@ -100,7 +100,8 @@ class CrossAttention(Conditioner):
             ~mask, -1e9
         )  # finite: all masked still gives a number
         key, value = self._split(self.key(tokens)), self._split(self.value(tokens))
-        asked = Prepared({"key": key, "value": value, "bias": bias[:, None, None]})
+        across = key.transpose(-1, -2).contiguous()  # as frames will meet them
+        asked = Prepared({"key": across, "value": value, "bias": bias[:, None, None]})
         if self.query is not None:
             return asked
         weights = _weights(self.learned, asked)
@@ -130,5 +131,5 @@ class CrossAttention(Conditioner):
 
 def _weights(query: Tensor, prepared: Prepared) -> Tensor:
     """Let queries ``[B, heads, T, head_dim]`` choose among the keys, ``[B, heads, T, rows]``."""
-    scores = query @ prepared.tensors["key"].transpose(-1, -2) * query.shape[-1] ** -0.5
+    scores = query @ prepared.tensors["key"] * query.shape[-1] ** -0.5
     return (scores + prepared.tensors["bias"]).softmax(-1)

@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from pse_runtime.energy import energies, frame_length
 
-FRAME = 0.01
-"""Length of a frame in seconds."""
 DEPTH_DB = 30.0
 """A frame is active when it is less than this below the loudest 2 % of frames."""
 HANGOVER = 10
 """Frames kept before and after active ones when silence is removed: 0.1 s."""
 _FLOOR = 1e-9  # mean square of -90 dBFS: what is below is silence however loud the rest
-
-
-def frame_length(rate: int) -> int:
-    """Samples in a frame at a rate in Hz."""
-    return max(1, round(FRAME * rate))
-
-
-def energies(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Mean square of each whole frame, full scale being 1.
-
-    Parameters
-    ----------
-    samples : ndarray
-        ``[S]``, float.
-    rate : int
-        In Hz.
-
-    Returns
-    -------
-    ndarray
-        ``[S // frame]``; a signal shorter than a frame counts as one.
-    """
-    frame = frame_length(rate)
-    count = samples.size // frame
-    if count == 0:
-        return np.array([np.mean(np.square(samples, dtype=np.float64)) if samples.size else 0.0])
-    framed = samples[: count * frame].reshape(count, frame)
-    return np.einsum("ij,ij->i", framed, framed) / frame
 
 
 def active_frames(samples: np.ndarray, rate: int) -> np.ndarray:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from pse_runtime import audio
 from scipy.signal import lfilter
 
-from .. import audio
 from ..errors import ConfigError, DataError
 from .manifest import digest, is_fresh, mark_fresh, read_json, write_json
 from .voices import ACCENTS, Voice, cast_voices

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from pse_runtime.energy import FRAME
 
 from ..errors import DataError
-from .activity import DEPTH_DB, FRAME, HANGOVER
+from .activity import DEPTH_DB, HANGOVER
 from .dataset import MixtureDataset
 from .manifest import Utterance, digest, read_json, write_json
 from .mixing import mix, render

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pse_runtime import audio
 
-from .. import audio
 from .activity import voiced_spans
 from .manifest import Utterance
 from .silence import SilenceMap

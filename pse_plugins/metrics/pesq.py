@@ -6,8 +6,8 @@ import importlib.util
 import math
 
 import numpy as np
+from pse_runtime.audio import resample
 
-from ..audio import resample
 from ..errors import PseError
 from .si_sdr import silent
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pse_runtime.audio import resample
 
-from ..audio import resample
 from ..errors import ConfigError
 
 RATE = 16000

@@ -1,4 +1,8 @@
-"""What section 3.4 of Zhang et al. claims: a frame costs O(d^2) with either decoder, whenever it comes."""
+"""What section 3.4 of Zhang et al. claims: a frame costs O(d^2) with either decoder, whenever it comes.
+
+Counted are the products of the equations; that a single frame is computed with more of them, and sooner, is a test
+of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from pse_plugins.backbones.relative_attention import RelativeAttention
 from pse_plugins.backbones.transformer import Transformer
 from pse_plugins.conditioners.concat import Concat
 from pse_plugins.conditioners.cross_attention import CrossAttention
@@ -17,6 +22,11 @@ from pse_plugins.cost import count_macs
 BINS, CUE, BACK = 257, 256, 100
 ENROLMENT = 300
 """Frames: 3 s of hidden states at a hop of 10 ms."""
+
+
+@pytest.fixture(autouse=True)
+def _head_by_head(monkeypatch):
+    monkeypatch.setattr(RelativeAttention, "_one", RelativeAttention._several)
 
 
 def network(conditioner, layers=3, dim=256, look_back=BACK, **options):
@@ -115,3 +125,12 @@ def test_a_learned_query_and_concatenation_cost_a_frame_nothing_of_the_enrolment
         conditioner, options = CONDITIONERS[name]
         made = network(conditioner, dim=64, **options)
         assert per_frame(made, frames=600) == per_frame(made, frames=30)
+
+
+def test_a_single_frame_is_computed_for_all_heads_at_once(monkeypatch):
+    """Each head meets all channels: more products of attention, none that is copied; `_one` says why."""
+    made = network(Concat, dim=64)
+    apart = per_frame(made)
+    monkeypatch.undo()
+    heads, more = 8, 3 * BACK + 2
+    assert per_frame(made) - apart == 6 * 64 * (heads * more - 3 * (BACK + 1))

@@ -57,6 +57,19 @@ def test_attention_over_the_past_is_transformer_xl_s():
     torch.testing.assert_close(got[0], expected(made, x, lambda q, k: 0 <= q - k <= back))
 
 
+@torch.no_grad()
+def test_frame_by_frame_attention_is_the_same():
+    made, x, back = attention(False), torch.randn(7, 8).double(), 3
+    places = made.positions(sinusoids(torch.arange(back, -1, -1.0).double(), 8))
+    keys = values = torch.zeros(1, back, 8).double()
+    rows = []
+    for t in range(7):
+        filled = torch.cat([torch.zeros(1, max(0, back - t)), torch.ones(1, min(t, back) + 1)], 1).double()
+        row, keys, values = made(x[None, t : t + 1], places, keys, values, band(1, back, filled))
+        rows.append(row[0])
+    torch.testing.assert_close(torch.cat(rows), expected(made, x, lambda q, k: 0 <= q - k <= back))
+
+
 @pytest.mark.parametrize("frames", [1, 2, 7])
 @torch.no_grad()
 def test_attention_both_ways_is_transformer_xl_s(frames):

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pse_runtime.audio import resample
 
 from pse_plugins import build
-from pse_plugins.audio import resample
 from pse_plugins.data.espeak import speak
 from pse_plugins.data.voices import cast_voices
 from pse_plugins.errors import ComponentError, ConfigError, PseError

@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ...backbones.selection import Policy
+from pse_runtime.selection import Policy
+
 from ...data import RecipeData
 from ...errors import ConfigError, nearest
 from ..reading import make_tests, read_recipe

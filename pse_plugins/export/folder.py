@@ -1,0 +1,242 @@
+"""The exported folder: graphs and their manifest, written whole or not at all."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pse_runtime import manifest
+from pse_runtime.manifest import Enrolment, Manifest, Spec
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from .. import bundle_components
+from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state
+from ..enhancer import Enhancer
+from ..errors import BundleError, ConfigError
+from .modules import EncodeModule, PrepareModule, StepModule
+from .quantise import quantise
+from .recurrence import take_apart
+from .tracing import OPSET, need_exporter, trace
+
+_CUE_FRAMES = 7  # of the example that graphs are traced with; any number goes
+
+
+def export(
+    enhancer: Enhancer,
+    folder: str | Path,
+    int8: bool = False,
+    clip_seconds: float = 10.0,
+    about: Mapping[str, Any] = {},
+) -> Manifest:
+    """Write an enhancer as ONNX graphs that map one hop to the next: audio, prepared cue and state in and out.
+
+    Parameters
+    ----------
+    enhancer : Enhancer
+        One that streams.
+    folder : str or Path
+        A new folder, or one that holds an exported model, which is replaced.
+    int8 : bool
+        Quantise the weights of matrix products, unsigned and per column.
+    clip_seconds : float
+        Length that enrolment clips are filled up to; what is longer is cut.
+    about : mapping
+        What else to write down, as JSON can hold it.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ConfigError
+        If it cannot stream, ``onnx`` is not installed, or a part cannot be exported; with the reason.
+    BundleError
+        If the folder holds something else, or cannot be written.
+    """
+    need_exporter()
+    if not enhancer.backbone.can_stream:
+        raise ConfigError(
+            f"backbone {enhancer.config.get('backbone')!r} cannot stream: it has no step to export"
+        )
+    folder = Path(folder).absolute()
+    if folder.exists() and not _replaceable(folder):
+        raise BundleError(f"{folder}: exists and is no exported model; choose another folder, or empty it")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        made = _write(enhancer, part, int8, clip_seconds, about)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: cannot write there ({error.strerror}); free some disk space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return made
+
+
+def _write(
+    enhancer: Enhancer, folder: Path, int8: bool, clip_seconds: float, about: Mapping[str, Any]
+) -> Manifest:
+    """Trace every graph into a folder."""
+    own = copy.deepcopy(enhancer).cpu().float().eval()
+    enrolment = _encoder(own, folder, clip_seconds) if own.needs_cue else None
+    branches = own.backbone.branches()
+    steps, prepares, states = [], [], []
+    for k, branch in enumerate(branches):
+        number = f"_{k}" if len(branches) > 1 else ""
+        one = Enhancer(own.frontend, branch, own.speaker_encoder, own.config)
+        states.append([_spec(s) for s in one.state_spec() if 0 not in s.shape])
+        prepares.append(_prepare(one, folder / f"prepare{number}.onnx"))
+        steps.append(_step(one, folder / f"step{number}.onnx", int8))
+    choice = own.backbone.selection() or {}
+    roles = {name: role for role in ("own", "mixed") for name in choice.get(role, ())}
+    found = Manifest(
+        sample_rate=own.sample_rate,
+        hop=own.frontend.hop,
+        latency=own.latency,
+        steps=steps,
+        prepares=prepares,
+        state=[replace(spec, role=_role(spec.name, roles)) for spec in states[0]],
+        precision="int8" if int8 else "float32",
+        opset=OPSET,
+        enrolment=enrolment,
+        policy=choice.get("policy"),
+        votes=f"backbone.{choice['votes']}" if choice else "",
+        about={**_versions(), "enhancer": bundle_components.full_names(own.config), **about},
+    )
+    found.write(folder)
+    return manifest.read(folder)
+
+
+def _role(name: str, roles: Mapping[str, str]) -> str:
+    """Say whose a state is: a specialist's own, a sum that masks enter, or everybody's."""
+    if name == "frontend.overlap":
+        return "mixed" if roles else "shared"
+    parts = [p for p in roles if name == f"backbone.{p}" or name.startswith(f"backbone.{p}.")]
+    return roles[parts[0]] if parts else "shared"
+
+
+def _spec(spec: StateSpec) -> Spec:
+    """Describe a state with its batch of one."""
+    dtype = str(np.dtype(str(spec.dtype or torch.float32).removeprefix("torch.")))
+    return Spec(spec.name, (1, *spec.shape), dtype, float(spec.init), spec.update)
+
+
+def _prepare(enhancer: Enhancer, path: Path) -> str | None:
+    """Trace what is prepared once for a speaker; without one, keep it as it is."""
+    cue = _example_cue(enhancer)
+    with torch.no_grad():
+        tensors = enhancer.prepare(cue).tensors
+    if not tensors:
+        return None
+    if cue is None:
+        path = path.with_suffix(".safetensors")
+        save_file({name: value.detach().contiguous().numpy() for name, value in tensors.items()}, path)
+        return path.name
+    inputs = {"tokens": cue.tokens, "mask": cue.mask, "vectors": cue.vectors}
+    lengths = {
+        "tokens": {1: "clips", 2: "frames"},
+        "mask": {1: "clips", 2: "frames"},
+        "vectors": {1: "clips"},
+    }
+    outputs = [f"prepared/{name}" for name in tensors]
+    _save(trace(PrepareModule(enhancer), inputs, outputs, _name(enhancer, "prepare"), lengths), path)
+    return path.name
+
+
+def _step(enhancer: Enhancer, path: Path, int8: bool) -> str:
+    """Trace a hop."""
+    prepared, lengths = _examples(enhancer)
+    single = take_apart(copy.deepcopy(enhancer))
+    module = StepModule(single, list(prepared.tensors))  # type: ignore[arg-type]
+    like = enhancer.frontend.analysis
+    state = initial_state(module.states, 1, like)
+    inputs = {
+        manifest.SAMPLES: like.new_zeros(1, enhancer.frontend.hop),
+        **{f"prepared/{name}": value for name, value in prepared.tensors.items()},
+        **{f"state/{name}": value for name, value in state.items()},
+    }
+    outputs = [manifest.ENHANCED, *(f"next/{name}" for name in state)]
+    graph = trace(module, inputs, outputs, _name(enhancer, "step"), lengths)
+    _save(quantise(graph) if int8 else graph, path)
+    return path.name
+
+
+def _examples(enhancer: Enhancer) -> tuple[Prepared, dict[str, dict[int, str]]]:
+    """Prepare an example, and find which lengths follow the enrolment's: those that change with it."""
+    cue = _example_cue(enhancer)
+    with torch.no_grad():
+        prepared = enhancer.prepare(cue)
+        other = enhancer.prepare(_example_cue(enhancer, 2 * _CUE_FRAMES))
+    lengths: dict[str, dict[int, str]] = {}
+    for name, value in prepared.tensors.items():
+        changed = [i for i, n in enumerate(value.shape) if n != other.tensors[name].shape[i]]
+        if changed:
+            lengths[f"prepared/{name}"] = dict.fromkeys(changed, "rows")
+    return prepared, lengths
+
+
+def _example_cue(enhancer: Enhancer, frames: int = _CUE_FRAMES) -> SpeakerCue | None:
+    encoder = enhancer.speaker_encoder
+    if not enhancer.needs_cue or encoder is None:
+        return None
+    there = torch.ones(1, 3, frames, dtype=torch.bool)
+    return SpeakerCue(
+        torch.randn(1, 3, frames, encoder.cue_dim), there, torch.randn(1, 3, encoder.vector_dim)
+    )
+
+
+def _encoder(enhancer: Enhancer, folder: Path, seconds: float) -> Enrolment:
+    """Trace the speaker encoder; what cannot be exported is said in the manifest, and profiles are made elsewhere."""
+    encoder = enhancer.speaker_encoder
+    assert encoder is not None
+    name = str(enhancer.config.get("speaker_encoder") or type(encoder).__name__)
+    samples = round(seconds * encoder.sample_rate)
+    about = Enrolment(name, enhancer.cue_fingerprint(), encoder.sample_rate, samples)
+    clip = 0.1 * torch.randn(1, 1, samples)
+    inputs: dict[str, Tensor] = {"clip": clip, "lengths": torch.tensor([[samples // 2]])}
+    try:
+        graph = trace(
+            EncodeModule(enhancer), inputs, ["tokens", "mask", "vectors"], f"speaker encoder {name!r}"
+        )
+    except ConfigError as error:
+        return replace(about, reason=str(error))
+    _save(graph, folder / "encode.onnx")
+    return replace(about, graph="encode.onnx")
+
+
+def _save(graph: Any, path: Path) -> None:
+    path.write_bytes(graph.SerializeToString())
+
+
+def _name(enhancer: Enhancer, what: str) -> str:
+    """Name what is exported, for messages."""
+    config = enhancer.config
+    return f"the {what} of {config.get('conditioner') or 'no conditioner'} in {config.get('backbone')}"
+
+
+def _versions() -> dict[str, str]:
+    from .. import __version__
+
+    return {"pse-plugins": __version__, "torch": str(torch.__version__)}
+
+
+def _replaceable(folder: Path) -> bool:
+    """Tell whether a folder is empty or holds an exported model and nothing else."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
+    return not names or (
+        manifest.NAME in names
+        and all(n == manifest.NAME or n.endswith((".onnx", ".safetensors")) for n in names)
+    )
