@@ -12,13 +12,14 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import PseError
+from ..errors import PseError, nearest
 
 COMMANDS = {
     "demo": "Set up, train, evaluate and stream a small example, from nothing.",
     "enhance": "Keep one speaker of recordings: files or folders.",
     "stream": "Keep one speaker of live audio: raw PCM on stdin and stdout, or a file.",
     "enrol": "Make a speaker's profile of 1 to 5 clips.",
+    "export": "Write a model as ONNX graphs that run live without torch.",
     "data": "Prepare corpora, or synthesise one.",
     "train": "Train an enhancer from a recipe's YAML.",
     "evaluate": "Score a model on fixed test lists, and write the report.",
@@ -111,8 +112,14 @@ def _unforeseen(error: Exception) -> str:
 
 def _usage(error: Any) -> str:
     """Say a mistake on the command line in one line."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "pse"
-    return f"{error.format_message().rstrip('.')} (see {path} --help)"
+    context = getattr(error, "ctx", None)
+    said, path = error.format_message().rstrip("."), context.command_path if context else "pse"
+    unknown = getattr(error, "option_name", "") if type(error).__name__ == "NoSuchOption" else ""
+    if unknown and context:
+        known = sorted(name for p in context.command.params for name in p.opts if name.startswith("--"))
+        near = nearest(unknown.lstrip("-"), [name.lstrip("-") for name in known]).replace(" '", " '--")
+        said = f"no option {unknown}{near}; there are: {', '.join(known)}"
+    return f"{said} (see {path} --help)"
 
 
 def run(argv: Sequence[str] | None = None) -> int:

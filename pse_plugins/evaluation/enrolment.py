@@ -123,8 +123,9 @@ def change_named(name: str) -> Change:
     if seconds and float(seconds[1]):
         return partial(_beginnings, float(seconds[1]))
     if name not in CHANGES:
-        known = ", ".join([*CHANGES, "2 clips", "1.5 s"])
-        raise ConfigError(f"no enrolment {name!r}{nearest(name, CHANGES)}; there are: {known}")
+        known = ", ".join([*CHANGES, "1 to 9 clips ('2 clips')", "seconds ('1.5 s')"])
+        near = f"; did you mean '{name} clips' or '{name} s'?" if name.isdecimal() else nearest(name, CHANGES)
+        raise ConfigError(f"no enrolment {name!r}{near}; there are: {known}")
     return CHANGES[name]
 
 

@@ -297,21 +297,14 @@ def test_what_is_attended_to_is_drawn(tmp_path, clip, mixture):
     assert not (tmp_path / "film.png").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "conditioner", "said"),
-    [
-        ("attention", "cross-attention", "attention: is drawn as .png, .pdf, .svg; let the name end in one"),
-        ("attention.png", None, "this model takes no enrolment, so nothing in it attends to one"),
-    ],
-)
-def test_a_drawing_that_cannot_be_is_refused_before_the_work(
-    tmp_path, clip, mixture, name, conditioner, said
-):
-    enrol = ["--enrol", clip] if conditioner else []
-    out = tmp_path / "out.wav"
-    result = enhance(mixture, *enrol, "--out", out, "--attention", tmp_path / name, conditioner=conditioner)
-    assert result.code == 2 and said in result.err and result.err.count("\n") == 1
-    assert not out.exists()
+def test_a_drawing_that_cannot_be_is_refused_before_the_work(tmp_path, clip, mixture):
+    given = [mixture, "--out", tmp_path / "out.wav", "--attention"]
+    result = pse("enhance", *given, tmp_path / "attention", "--enrol", clip, "--model", "/nowhere")
+    assert "attention: is drawn as .png, .pdf, .svg; let the name end in one" in result.err
+    assert result.code == 2 and result.err.count("\n") == 1, "before the model is looked for"
+    result = enhance(*given, tmp_path / "a.png", conditioner=None)
+    assert "this model takes no enrolment, so nothing in it attends to one" in result.err
+    assert result.code == 2 and not (tmp_path / "out.wav").exists()
 
 
 @pytest.mark.parametrize("bundle_is", ["missing", "empty", "truncated", "newer"])

@@ -76,7 +76,9 @@ def test_version():
     ("args", "message"),
     [
         (["enhanc"], "No such command 'enhanc'. Did you mean 'enhance'? (see pse --help)"),
-        (["enhance", "a.wav", "--modle", "x", "--out", "b.wav"], "--model"),
+        (["enhance", "a.wav", "--modle", "x", "--out", "b.wav"], "did you mean '--model'?"),
+        (["data", "test-list", "--items", "3"], "no option --items; there are: --data-root, --enrolments, "),
+        (["data", "test-list", "--items", "3"], "--out, --per-scenario, --rate, "),
         (["enhance", "a.wav"], "--out"),
         (["enhance", "--out", "b.wav"], "inputs"),
         (["stream", "--rate", "fast"], "--rate"),

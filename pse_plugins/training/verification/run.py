@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ... import host, requirements
 from ...contracts import SpeakerEncoder
 from ...data import MixtureDataset, RecipeData
-from ...errors import ConfigError, nearest
+from ...errors import ConfigError, PseError, nearest
 from ..fitting import Job, fit
 from ..reading import make_data, make_tests, read_recipe
 from ..record import check_same_settings, write_run
@@ -153,7 +153,10 @@ def _objective(settings: Mapping[str, Any]) -> nn.Module:
     if name == "distillation":
         if not teacher:
             raise ConfigError("objective: distillation needs a teacher, such as teacher: d-vector")
-        made = host.build("speaker_encoder", teacher, **(settings.get("teacher_options") or {}))
+        try:
+            made = host.build("speaker_encoder", teacher, **(settings.get("teacher_options") or {}))
+        except PseError as error:
+            raise ConfigError(f"teacher: {error}") from error
         if made.sample_rate != int(settings.get("sample_rate") or 16000):
             raise ConfigError(f"teacher {teacher} hears {made.sample_rate} Hz; set sample_rate to it")
         return Distillation(made)

@@ -98,6 +98,14 @@ def test_other_objectives_train_too(project, words):
     [
         (["--objective", "ge2"], "no objective 'ge2'; did you mean 'ge2e'"),
         (["--objective", "distillation"], "needs a teacher"),
+        (
+            ["--objective", "distillation", "--teacher", "dvector"],
+            "pse: teacher: no speaker_encoder 'dvector'; did you mean 'd-vector'?",
+        ),
+        (
+            ["--objective", "distillation", "--teacher", "gru-siamese", "--teacher_options", "{hiden: 5}"],
+            "pse: teacher: speaker_encoder 'gru-siamese' (pse-plugins 0.1.0): no option 'hiden'",
+        ),
         (["--objective", "distillation", "--teacher", "gru-siamese"], "teacher gru-siamese hears 16000 Hz"),
         (["--speaker_encoder_options", "sample_rate: 16000"], "hears 16000 Hz, the data is at 8000 Hz"),
         (
