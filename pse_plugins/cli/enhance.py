@@ -115,12 +115,14 @@ def _enhance(
     enhancer: Enhancer, profile: Profile | None, source: Path, target: Path, progress: Progress
 ) -> None:
     """Enhance one file, and say what was odd about it."""
-    from ._files import pass_file
+    from pse_runtime.files import pass_file
+
+    from ._files import streams
 
     task = progress.add_task(source.name)
     seen = pass_file(
-        enhancer,
-        profile,
+        streams(enhancer, profile),
+        enhancer.sample_rate,
         source,
         target,
         advance=lambda done, total: progress.update(task, completed=done, total=total),

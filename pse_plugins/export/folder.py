@@ -22,6 +22,7 @@ from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state
 from ..enhancer import Enhancer
 from ..errors import BundleError, ConfigError
 from .modules import EncodeModule, PrepareModule, StepModule
+from .parity import Parity, compare
 from .quantise import quantise
 from .recurrence import take_apart
 from .tracing import OPSET, need_exporter, trace
@@ -35,8 +36,10 @@ def export(
     int8: bool = False,
     clip_seconds: float = 10.0,
     about: Mapping[str, Any] = {},
-) -> Manifest:
+) -> tuple[Manifest, Parity]:
     """Write an enhancer as ONNX graphs that map one hop to the next: audio, prepared cue and state in and out.
+
+    They are run beside the model before they take the folder's place.
 
     Parameters
     ----------
@@ -53,14 +56,15 @@ def export(
 
     Returns
     -------
-    Manifest
+    tuple of (Manifest, Parity)
+        What was written, and how like the model it is.
 
     Raises
     ------
     ConfigError
         If it cannot stream, ``onnx`` is not installed, or a part cannot be exported; with the reason.
     BundleError
-        If the folder holds something else, or cannot be written.
+        If the graphs do not do what the model does, the folder holds something else, or cannot be written.
     """
     need_exporter()
     if not enhancer.backbone.can_stream:
@@ -74,6 +78,8 @@ def export(
     try:
         part.mkdir(parents=True)
         made = _write(enhancer, part, int8, clip_seconds, about)
+        parity = compare(enhancer, part)
+        parity.check(int8)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
@@ -83,7 +89,7 @@ def export(
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return made
+    return made, parity
 
 
 def _write(

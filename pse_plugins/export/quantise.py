@@ -26,14 +26,8 @@ def quantise(graph: Any) -> Any:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    weights = {tensor.name for tensor in graph.graph.initializer if len(tensor.dims) == 2}
-    chosen = [
-        node.name
-        for node in graph.graph.node
-        if node.op_type in ("MatMul", "Gemm") and weights.intersection(node.input)
-    ]
-    if not chosen:
-        return graph
+    batched = {tensor.name for tensor in graph.graph.initializer if len(tensor.dims) != 2}
+    left = [node.name for node in graph.graph.node if node.op_type == "MatMul" and batched & set(node.input)]
     del graph.graph.value_info[:]  # shapes in between, which do not hold for products that it turns round
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)  # it advises to simplify graphs, which the exporter has done
@@ -44,7 +38,7 @@ def quantise(graph: Any) -> Any:
                 graph,
                 path,
                 op_types_to_quantize=["MatMul", "Gemm"],
-                nodes_to_quantize=chosen,
+                nodes_to_exclude=left,
                 per_channel=True,
                 weight_type=QuantType.QUInt8,
                 extra_options={"MatMulConstBOnly": True},

@@ -150,13 +150,14 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_half_file(tmp_path):
     source = tmp_path / "long.wav"
     code = f"""
         import sys, time
-        from pse_plugins.cli import _files, run
-        feed = _files._Lanes.feed
+        from pse_plugins.cli import run
+        from pse_runtime import files
+        feed = files._Lanes.feed
         def slow(self, samples):
             print("going", flush=True)
             time.sleep(30)
             return feed(self, samples)
-        _files._Lanes.feed = slow
+        files._Lanes.feed = slow
         sys.exit(run(["enhance", {str(source)!r}, "--out", {str(tmp_path / "out.wav")!r},
                       "--enrol", {str(source)!r}, "--model", {model()!r}]))
     """
