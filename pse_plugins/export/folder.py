@@ -21,6 +21,7 @@ from .. import bundle_components
 from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state
 from ..enhancer import Enhancer
 from ..errors import BundleError, ConfigError
+from .costs import costs
 from .modules import EncodeModule, PrepareModule, StepModule
 from .parity import Parity, compare
 from .quantise import quantise
@@ -120,7 +121,12 @@ def _write(
         enrolment=enrolment,
         policy=choice.get("policy"),
         votes=f"backbone.{choice['votes']}" if choice else "",
-        about={**_versions(), "enhancer": bundle_components.full_names(own.config), **about},
+        about={
+            **_versions(),
+            **costs(own, folder / steps[0]),
+            "enhancer": bundle_components.full_names(own.config),
+            **about,
+        },
     )
     found.write(folder)
     return manifest.read(folder)

@@ -71,7 +71,7 @@ def compare(enhancer: Enhancer, folder: str | Path, seconds: float = 4.0, seed: 
     -------
     Parity
     """
-    mixture, profile = _noise(seconds, enhancer.sample_rate, seed), _somebody(enhancer, seed)
+    mixture, profile = _noise(seconds, enhancer.sample_rate, seed), somebody(enhancer, seed)
     stream, exported = enhancer.stream(profile), Model(folder).stream(profile)
     expected = np.concatenate([stream.feed(mixture), stream.flush()]).astype(np.float64)
     found = np.concatenate([exported.feed(mixture), exported.flush()]).astype(np.float64)
@@ -91,13 +91,13 @@ def _noise(seconds: float, rate: int, seed: int) -> np.ndarray:
     return np.concatenate(out).astype(np.float32)
 
 
-def _somebody(enhancer: Enhancer, seed: int) -> Profile | None:
-    """Make up a speaker: a cue of the encoder's widths."""
+def somebody(enhancer: Enhancer, seed: int = 0, frames: int = 200) -> Profile | None:
+    """Make up a speaker: a cue of the encoder's widths; None for an enhancer that needs nobody enrolled."""
     encoder = enhancer.speaker_encoder
     if not enhancer.needs_cue or encoder is None:
         return None
     made = torch.Generator().manual_seed(seed)
-    tokens = torch.randn(1, 1, 200, encoder.cue_dim, generator=made).tanh()
+    tokens = torch.randn(1, 1, frames, encoder.cue_dim, generator=made).tanh()
     vector = torch.nn.functional.normalize(torch.randn(1, 1, encoder.vector_dim, generator=made), dim=-1)
-    cue = SpeakerCue(tokens, torch.ones(1, 1, 200, dtype=torch.bool), vector)
+    cue = SpeakerCue(tokens, torch.ones(1, 1, frames, dtype=torch.bool), vector)
     return Profile.of(cue, enhancer.cue_fingerprint(), encoder.sample_rate)
