@@ -18,6 +18,9 @@ def command(
         float,
         typer.Option("--clip-seconds", min=1.0, max=60.0, help="How much of an enrolment clip is heard."),
     ] = 10.0,
+    encoder: Annotated[
+        bool, typer.Option("--encoder/--no-encoder", help="Write the speaker encoder, too: clips can enrol.")
+    ] = True,
 ) -> None:
     """Write a model for pse-stream: one hop of samples in, one hop out, on one core and without torch.
 
@@ -29,7 +32,7 @@ def command(
     folder = bundle.find_model(model)
     enhancer = load_model(folder, "cpu")
     record = bundle.describe(folder)["record"]
-    made, parity = export(enhancer, out, int8=int8, clip_seconds=clip_seconds, about={"record": record})
+    made, parity = export(enhancer, out, int8, clip_seconds, encoder, about={"record": record})
     size = sum(file.stat().st_size for file in out.iterdir())
     typer.echo(
         f"hop                  {made.hop} samples at {made.sample_rate} Hz, opset {made.opset}, {made.precision}"
@@ -38,8 +41,7 @@ def command(
     typer.echo(f"export vs model      {parity.difference:.1e} at most, {parity.si_sdr:.0f} dB SI-SDR")
     typer.echo(f"size                 {size / 1e6:.1f} MB")
     if made.enrolment is not None and made.enrolment.graph is None:
-        remark(
-            f"{made.enrolment.reason}; profiles for it are made by pse enrol, and pse-stream takes only those"
-        )
-    enrolled = " --enrol me.wav" if made.enrolment is not None else ""
+        remark(f"{made.enrolment.reason}; speakers are enrolled by pse enrol, as profiles")
+    clip = "me.wav" if made.enrolment is not None and made.enrolment.graph else "me.profile"
+    enrolled = f" --enrol {clip}" if made.enrolment is not None else ""
     remark(f"wrote {out}; try it: pse-stream FILE{enrolled} --model {out} --out clean.wav")

@@ -36,6 +36,7 @@ def export(
     folder: str | Path,
     int8: bool = False,
     clip_seconds: float = 10.0,
+    encoder: bool = True,
     about: Mapping[str, Any] = {},
 ) -> tuple[Manifest, Parity]:
     """Write an enhancer as ONNX graphs that map one hop to the next: audio, prepared cue and state in and out.
@@ -52,6 +53,8 @@ def export(
         Quantise the weights of matrix products, unsigned and per column.
     clip_seconds : float
         Length that enrolment clips are filled up to; what is longer is cut.
+    encoder : bool
+        Whether the speaker encoder goes with it. Without it, speakers come as profiles that ``pse enrol`` made.
     about : mapping
         What else to write down, as JSON can hold it.
 
@@ -78,7 +81,7 @@ def export(
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True)
-        made = _write(enhancer, part, int8, clip_seconds, about)
+        made = _write(enhancer, part, int8, clip_seconds if encoder else 0.0, about)
         parity = compare(enhancer, part)
         parity.check(int8)
         if folder.exists():
@@ -217,6 +220,8 @@ def _encoder(enhancer: Enhancer, folder: Path, seconds: float) -> Enrolment:
     name = str(enhancer.config.get("speaker_encoder") or type(encoder).__name__)
     samples = round(seconds * encoder.sample_rate)
     about = Enrolment(name, enhancer.cue_fingerprint(), encoder.sample_rate, samples)
+    if samples == 0:
+        return replace(about, reason="the speaker encoder was left out")
     clip = 0.1 * torch.randn(1, 1, samples)
     inputs: dict[str, Tensor] = {"clip": clip, "lengths": torch.tensor([[samples // 2]])}
     try:
