@@ -117,15 +117,15 @@ def _scatter(axes: Axes, one: Scored) -> set[str]:
     flat = TSNE(perplexity=min(_PERPLEXITY, len(z) - 1), random_state=0, init="pca").fit_transform(z)
     size, k, _, system = one.key
     number = "part" if system == "naive" else "gate"
-    genders = {str(row["gender"]) for row in rows}
-    for gender in genders:
-        chosen = np.array([row["gender"] == gender for row in rows])
-        colours = [f"C{row[number]}" for row in rows if row["gender"] == gender]
-        axes.scatter(flat[chosen, 0], flat[chosen, 1], c=colours, marker=_SHAPES[gender], s=14)
+    colours = np.array([f"C{row[number]}" for row in rows])
+    genders = np.array([row["gender"] if row["gender"] in _SHAPES else "" for row in rows])
+    for gender in set(genders):
+        chosen = genders == gender
+        axes.scatter(flat[chosen, 0], flat[chosen, 1], c=list(colours[chosen]), marker=_SHAPES[gender], s=14)
     axes.set_title(f"{size}, K = {k}, {system}", fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
-    return genders
+    return set(genders)
 
 
 def gate(scored: Sequence[Scored], test: str, path: Path) -> None:
