@@ -191,6 +191,7 @@ class BlockWriter:
     def __init__(self, path: str | Path, fmt: AudioFormat) -> None:
         self.path, self.clipped = Path(path), 0
         self._limited = fmt.encoding not in _FLOATING
+        self._rounded = fmt.encoding == "PCM_16"
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         if self.path.exists() and not self.path.is_file():
             raise AudioError(f"{self.path}: not a file that can be replaced; name a file")
@@ -210,6 +211,8 @@ class BlockWriter:
         """Append ``[n, C]`` or, for one channel, ``[n]``."""
         if self._limited:
             self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
+        if self._rounded:  # libsndfile cuts the fraction off, which takes half a step from every sample
+            block = to_s16(block)
         try:
             self._file.write(block)
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
@@ -229,6 +232,17 @@ class BlockWriter:
                 os.replace(self._part, self.path)
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def to_s16(samples: np.ndarray) -> np.ndarray:
+    """Round to 16 bits, limited to what they hold; full scale is 1.
+
+    Examples
+    --------
+    >>> to_s16(np.array([0.5, -1.0, 1.0, 1.7 / 32768])).tolist()
+    [16384, -32768, 32767, 2]
+    """
+    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 
 class BlockProcessor(Protocol):
