@@ -37,6 +37,10 @@ class HopStream(ABC):
         If ``chunk_hops`` is not positive.
     """
 
+    _pending: np.ndarray
+    _to_drop: int
+    _owed: int
+
     def __init__(self, hop: int, latency: int, chunk_hops: int = 1) -> None:
         if chunk_hops < 1:
             raise ConfigError(f"chunk_hops must be at least 1, got {chunk_hops}")
@@ -70,6 +74,16 @@ class HopStream(ABC):
             out.append(self._run(np.zeros(self._chunk - len(self._pending), dtype=np.float32)))
         self.reset()
         return np.concatenate(out) if out else np.zeros(0, dtype=np.float32)
+
+    def forget_signal(self) -> None:
+        """Go on as if silence had come so far: what is owed stays owed, and comes from the state of a start."""
+        self._forget()
+
+    def take_over(self, other: HopStream) -> None:
+        """Start anew, owing what another stream of the same hop and latency owes."""
+        self._forget()
+        self._pending = other._pending.copy()
+        self._to_drop, self._owed = other._to_drop, other._owed
 
     def save(self) -> dict[str, Any]:
         """Copy all that the next samples depend on, but for model and speaker: name -> array or number."""
