@@ -45,8 +45,13 @@ class FiniteStream:
     def _checked(self, samples: np.ndarray) -> np.ndarray:
         if np.isfinite(samples).all():
             return samples
-        encoder = self._enhancer.speaker_encoder  # a frozen one is none of the modules
-        parts = [*self._enhancer.modules(), *(encoder.modules() if encoder else ())]
-        raise ComponentError(
-            f"the model gives NaN or infinite samples{suspects(parts) or '; train it again, or take another --model'}"
-        )
+        raise not_finite(self._enhancer)
+
+
+def not_finite(enhancer: Enhancer) -> ComponentError:
+    """Say that a model gives what is not finite, and what to check."""
+    encoder = enhancer.speaker_encoder  # a frozen one is none of the modules
+    parts = [*enhancer.modules(), *(encoder.modules() if encoder else ())]
+    return ComponentError(
+        f"the model gives NaN or infinite samples{suspects(parts) or '; train it again, or take another --model'}"
+    )

@@ -7,52 +7,70 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
-from .errors import BundleError, PseError
+from .errors import BundleError, DeviceError, PseError
 from .say import remark
 
-DONE, MISTAKE, INTERRUPTED = 0, 2, 130
+DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(
         prog="pse-stream",
-        description="Keep the enrolled speaker of live audio: mono 16-bit little-endian PCM on stdin and stdout. "
-        "With a FILE, it is streamed the same way, and latency and real-time factor are shown.",
+        description="Keep the enrolled speaker of live audio: mono little-endian PCM on stdin and stdout, or sound "
+        "devices. With a FILE, it is streamed the same way, and latency and real-time factor are shown.",
     )
     made.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a recording instead of stdin")
     made.add_argument("--model", type=Path, help="folder that pse export wrote; PSE_LIVE_MODEL without")
-    made.add_argument(
-        "--enrol",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="CLIP",
-        help="clip of the speaker, or a profile",
-    )
-    made.add_argument("--rate", type=int, help="of stdin, in Hz; the model's without, which waits least")
+    made.add_argument("--rate", type=int, help="in Hz; the model's without, which waits least")
     made.add_argument("--block", type=int, help="samples taken at a time; a hop without")
-    made.add_argument("--out", type=Path, help="where to write FILE's result")
-    made.add_argument("--save-profile", type=Path, metavar="PROFILE", help="keep who was enrolled in a file")
+    made.add_argument("--format", default="s16", help="of samples on stdin and stdout: s16 (default) or f32")
+    made.add_argument("--out", type=Path, help="where to write the result of FILE, or of sound devices")
+    _add_speakers(made.add_argument_group("who is kept"))
+    _add_sound(made.add_argument_group("what is heard"))
     made.add_argument("--version", action="version", version=f"pse-runtime {__version__}")
     return made
 
 
+def _add_speakers(group: Any) -> None:
+    """Describe the options on speakers."""
+    many: dict[str, Any] = {"action": "append", "default": []}
+    group.add_argument("--enrol", **many, type=Path, metavar="CLIP", help="clip of the speaker, or a profile")
+    group.add_argument("--save-profile", type=Path, metavar="PROFILE", help="keep who was enrolled in a file")
+    group.add_argument(
+        "--enrol-live", type=float, metavar="SECONDS", help="enrol whoever speaks first on the input, so long"
+    )
+    group.add_argument("--mute-until-enrolled", action="store_true", help="silence until then, not the input")
+    group.add_argument("--profile", **many, metavar="NAME=FILE", help="one to choose from while it runs")
+    group.add_argument("--profiles", type=Path, metavar="DIR", help="all NAME.profile in it to choose from")
+    group.add_argument(
+        "--control", type=Path, metavar="PATH", help="FIFO or file that the name is written to"
+    )
+
+
+def _add_sound(group: Any) -> None:
+    """Describe the options on sound."""
+    group.add_argument("--max-suppression-db", type=float, metavar="DB", help="remove at most so much")
+    group.add_argument("--dry-wet", type=float, default=1.0, metavar="W", help="0 the input, 1 the result")
+    group.add_argument("--input-device", metavar="DEVICE", help="number or name; default for the default")
+    group.add_argument("--output-device", metavar="DEVICE", help="the same")
+    group.add_argument("--list-devices", action="store_true", help="show the sound devices, and do no more")
+    group.add_argument(
+        "--meter", action=argparse.BooleanOptionalAction, help="levels, latency and load once a second"
+    )
+
+
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; gives 0 done, 2 the user's mistake, 130 interrupted."""
-    options = parser().parse_args(argv)
+    """Run a command line; gives 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
+    given = vars(parser().parse_args(argv))
     try:
-        stream(
-            _folder(options.model),
-            options.file,
-            options.enrol,
-            options.rate,
-            options.block,
-            options.out,
-            options.save_profile,
-        )
+        _stream(given.pop("model"), given.pop("list_devices"), given)
+    except DeviceError as error:
+        remark(str(error))
+        return FAILED
     except PseError as error:
         remark(str(error))
         return MISTAKE
@@ -61,60 +79,21 @@ def run(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def stream(
-    folder: Path,
-    file: Path | None,
-    enrol: Sequence[Path],
-    rate: int | None = None,
-    block: int | None = None,
-    out: Path | None = None,
-    save_profile: Path | None = None,
-) -> None:
-    """Stream from stdin to stdout, or a file.
+def _stream(folder: Path | None, listing: bool, given: dict[str, Any]) -> None:
+    """Do what the command line says."""
+    from .devices import list_devices
+    from .live import run_live, show
+    from .live_model import live_model
+    from .options import LiveOptions
 
-    Parameters
-    ----------
-    folder : Path
-        The exported model.
-    file : Path or None
-        None takes stdin.
-    enrol : sequence of Path
-        Clips and profiles of the speaker to keep.
-    rate : int or None
-        Of stdin in Hz; the model's when None.
-    block : int or None
-        Samples taken at a time; a hop when None.
-    out : Path or None
-        Where a file's result goes.
-    save_profile : Path or None
-        Where to keep who was enrolled.
-
-    Raises
-    ------
-    PseError
-        For what the user can mend.
-    """
-    from . import live
-    from .audio_blocks import BlockProcessor
-    from .enrolling import enrol_paths
-    from .model import Model
-    from .profile import Profile
-
-    live.check_options(file, rate, block, out)
-    model = Model(folder)
-    profile = enrol_paths(model, enrol, Profile)
-    if profile is not None and save_profile is not None:
-        profile.save(save_profile)
-        remark(f"wrote {save_profile}")
-
-    def start() -> BlockProcessor:
-        return model.stream(profile)
-
-    if file is None:
-        live.stream_raw(start, model.sample_rate, model.hop, rate, block, sys.stdout.buffer)
+    if listing:
+        show(list_devices())
         return
-    live.stream_file(start, model.sample_rate, model.hop, model.latency, file, out, block)
-    remark("measured only; --out FILE keeps the sound" if out is None else f"wrote {out}")
+    options = LiveOptions(**given)
+    options.check()
+    run_live(live_model(_folder(folder)), options, sys.stdout.buffer)
+    if options.file is not None:
+        remark("measured only; --out FILE keeps the sound" if options.out is None else f"wrote {options.out}")
 
 
 def _folder(given: Path | None) -> Path:

@@ -17,3 +17,7 @@ class AudioError(PseError):
 
 class BundleError(PseError):
     """A model, profile or checkpoint that is truncated, tampered with, too new, or another model's."""
+
+
+class DeviceError(PseError):
+    """A sound device that is lost or cannot be opened: nobody's mistake on the command line; the exit code is 1."""

@@ -55,6 +55,7 @@ def pass_file(
     block: int | None = None,
     keep: int = 0,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    around: Callable[[BlockProcessor], BlockProcessor] = lambda stream: stream,
 ) -> Passage:
     """Enhance a file block by block, each channel on its own, with the same speaker kept in all.
 
@@ -74,6 +75,8 @@ def pass_file(
         Output samples to keep for a comparison.
     advance : callable
         Told the samples done and their total.
+    around : callable
+        Puts something around a stream at the file's rate.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def pass_file(
             remark(
                 f"{source}: is cut off, its header promises more; the {reader.frames / rate:.1f} s there are used"
             )
-        lanes = _Lanes(make, inner_rate, reader.format)
+        lanes = _Lanes(make, inner_rate, reader.format, around)
         for samples in reader.blocks(block or rate):
             seen.take(lanes.feed(samples), writer, keep)
             seen.peak = max(seen.peak, float(np.abs(samples).max()))
@@ -111,14 +114,21 @@ def _sink(target: Path | None, fmt: AudioFormat) -> BlockWriter | AbstractContex
 class _Lanes:
     """All channels of a file side by side, and the time that they take."""
 
-    def __init__(self, make: Callable[[], BlockProcessor], inner_rate: int, fmt: AudioFormat) -> None:
+    def __init__(
+        self,
+        make: Callable[[], BlockProcessor],
+        inner_rate: int,
+        fmt: AudioFormat,
+        around: Callable[[BlockProcessor], BlockProcessor],
+    ) -> None:
         self.busy = 0.0
-        self._lanes = [ResampledStream(make(), fmt.rate, inner_rate) for _ in range(fmt.channels)]
+        self._inner = [ResampledStream(make(), fmt.rate, inner_rate) for _ in range(fmt.channels)]
+        self._lanes = [around(stream) for stream in self._inner]
 
     @property
     def held(self) -> int:
         """The most samples that were in but not yet out."""
-        return self._lanes[0].held
+        return self._inner[0].held
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """Take ``[n, C]`` and give what is ready."""

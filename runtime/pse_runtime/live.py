@@ -1,116 +1,147 @@
-"""What a command does with a stream: raw PCM from stdin to stdout, or a file as if it came live."""
+"""Live enhancement as commands do it: from stdin to stdout, between sound devices, or of a file as if it came live."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import BinaryIO
 
-from .audio_blocks import BlockProcessor, BlockReader, ResampledStream, resampling_wait
-from .errors import AudioError, ConfigError
+from .audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream, resampling_wait
+from .chain import Start, most_held, outer, starter
+from .devices import Devices, sound_library, watch
+from .duplex import Duplex
+from .errors import DeviceError
 from .files import Passage, pass_file
-from .pcm import check_rate, stream_pipe
+from .live_model import LiveModel
+from .meter import Meter, MeteredStream
+from .options import LiveOptions
+from .pcm import stream_pipe
 from .say import remark
 
-
-def check_options(file: Path | None, rate: int | None, block: int | None, out: Path | None) -> None:
-    """Refuse what cannot be meant, before a model is loaded.
-
-    Raises
-    ------
-    ConfigError
-        For an option that is out of range or does not go with the others.
-    AudioError
-        If a file would be replaced by its own result.
-    """
-    if block is not None and block < 1:
-        raise ConfigError(f"--block must be at least 1, got {block}")
-    check_rate(rate)
-    if file is not None and rate is not None:
-        raise ConfigError(f"--rate is for raw PCM on stdin; {file} states its own; leave --rate out")
-    if file is not None and out is not None and out.resolve() == file.resolve():
-        raise AudioError(f"{out}: would replace the input; name another --out")
-    if file is None and out is not None:
-        raise ConfigError(
-            "--out goes with a FILE; without one, the result is on stdout: ... | pse stream ... > out.pcm"
-        )
-    if file is None and (sys.stdin.isatty() or sys.stdout.isatty()):
-        raise ConfigError("stdin and stdout carry raw PCM: pipe both, or name a FILE to stream")
+_SPARE = 1  # blocks more than a device's result waits for, so that the thread may be late
 
 
-def stream_raw(
-    make: Callable[[], BlockProcessor],
-    sample_rate: int,
-    hop: int,
-    rate: int | None,
-    block: int | None,
-    sink: BinaryIO,
-) -> None:
-    """Stream from stdin to where samples go.
+def run_live(model: LiveModel, options: LiveOptions, sink: BinaryIO, keep: int = 0) -> Passage | None:
+    """Do what the options say.
 
     Parameters
     ----------
-    make : callable
-        Starts the stream.
-    sample_rate, hop : int
-        The stream's rate in Hz, and the samples it works on at a time.
-    rate : int or None
-        Of what comes; the stream's when None.
-    block : int or None
-        Samples taken at a time; a hop when None.
+    model : LiveModel
+        What enhances.
+    options : LiveOptions
+        Checked before.
     sink : binary file
-        Where samples go.
-    """
-    rate = rate or sample_rate
-    size = block or max(1, hop * rate // sample_rate)
-    stream = ResampledStream(make(), rate, sample_rate)
-    if rate != sample_rate:
-        wait = 1000 * resampling_wait(rate, sample_rate, size) / rate
-        remark(f"resampling from {rate} Hz adds {wait:.0f} ms; the model's own rate, {sample_rate} Hz, none")
-    stream_pipe(stream, size, sys.stdin.buffer, sink)
-
-
-def stream_file(
-    make: Callable[[], BlockProcessor],
-    sample_rate: int,
-    hop: int,
-    latency: int,
-    file: Path,
-    out: Path | None,
-    block: int | None,
-    keep: int = 0,
-) -> Passage:
-    """Stream a file as if it came live, and show what a user would get.
-
-    Parameters
-    ----------
-    make : callable
-        Starts a stream, one a channel.
-    sample_rate, hop, latency : int
-        The stream's: rate in Hz, samples it works on at a time, algorithmic latency in samples.
-    file, out : Path
-        What comes, and where the result goes; None only measures.
-    block : int or None
-        Samples taken at a time; a hop when None.
+        Where raw samples go.
     keep : int
-        Seconds of the result to keep.
+        Seconds of a file's result to keep.
 
     Returns
     -------
-    Passage
+    Passage or None
+        What was seen of a file.
+
+    Raises
+    ------
+    PseError
+        For what the user can mend.
+    DeviceError
+        If a sound device is lost.
     """
+    if options.on_devices:
+        sound_library()
+    with ExitStack() as stack:
+        start = starter(model, options, stack)
+        if options.on_devices:
+            _stream_devices(start, model, options)
+        elif options.file is None:
+            _stream_raw(start, model, options, sink)
+        else:
+            return _stream_file(start, model, options, keep)
+    return None
+
+
+def _stream_raw(start: Start, model: LiveModel, options: LiveOptions, sink: BinaryIO) -> None:
+    """Stream from stdin to where samples go."""
+    rate = options.rate or model.sample_rate
+    size = _block(model, options, rate)
+    inner = ResampledStream(start(), rate, model.sample_rate)
+    _tell_resampling(model, rate, size)
+    stream = MeteredStream(outer(inner, options), rate)
+    if options.metered:
+        stream.meter = Meter(lambda: 1000 * inner.held / rate, lambda: stream.late)
+    tick = (lambda: None) if stream.meter is None else stream.meter.tick
+    stream_pipe(stream, size, sys.stdin.buffer, sink, options.format, tick)
+
+
+def _stream_devices(start: Start, model: LiveModel, options: LiveOptions) -> None:
+    """Stream between sound devices, and into a file if one is named, until Ctrl-C."""
+    devices = Devices((options.input_device, options.output_device), options.rate, model.sample_rate)
+    rate = devices.rate
+    size = _block(model, options, rate)
+    wait = most_held(model, rate, size) + _SPARE * size
+    inner = ResampledStream(start(), rate, model.sample_rate)
+    stream = MeteredStream(outer(inner, options), rate)
+    remark(
+        f"from {devices.labels[0]} to {devices.labels[1]} at {rate} Hz, {1000 * wait / rate:.0f} ms and what the "
+        "devices add; Ctrl-C ends it"
+    )
+    _tell_resampling(model, rate, size)
+    lost = None
+    target = options.out
+    fmt = AudioFormat(rate, 1, "WAV", "PCM_16")
+    with nullcontext() if target is None else BlockWriter(target, fmt.renamed(target)) as writer:
+        duplex = Duplex(stream, rate, wait, writer.write if writer else lambda out: None)
+        own = [0.0]
+        if options.metered:
+            stream.meter = Meter(
+                lambda: 1000 * (wait / rate + own[0]), lambda: duplex.underflows + duplex.overflows
+            )
+
+        def tick(seconds: float) -> None:
+            own[0] = seconds
+            if stream.meter is not None:
+                stream.meter.tick()
+
+        try:
+            watch(devices, size, duplex, tick)
+        except DeviceError as error:
+            lost = error
+    if target is not None:
+        remark(f"wrote {target}")
+    if lost is not None:
+        raise lost
+
+
+def _stream_file(start: Start, model: LiveModel, options: LiveOptions, keep: int) -> Passage:
+    """Stream a file as if it came live, and show what a user would get."""
+    file, sample_rate = options.file, model.sample_rate
+    assert file is not None
     with BlockReader(file) as reader:
         rate, channels = reader.format.rate, reader.format.channels
-    size = block or max(1, hop * rate // sample_rate)
-    seen = pass_file(make, sample_rate, file, out, block=size, keep=keep * rate)
-    show(f"algorithmic latency  {1000 * latency / sample_rate:.1f} ms ({latency} samples)")
+    size = _block(model, options, rate)
+    around = partial(outer, options=options)
+    seen = pass_file(start, sample_rate, file, options.out, block=size, keep=keep * rate, around=around)
+    show(f"algorithmic latency  {1000 * model.latency / sample_rate:.1f} ms ({model.latency} samples)")
     show(f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out")
     if rate != sample_rate:
         wait = 1000 * resampling_wait(rate, sample_rate, size) / rate
         show(f"resampling           {wait:.1f} ms of them: from {rate} Hz to {sample_rate} Hz and back")
     show(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
     return seen
+
+
+def _block(model: LiveModel, options: LiveOptions, rate: int) -> int:
+    """Say how many samples at a rate in Hz are taken at a time."""
+    return options.block or max(1, model.hop * rate // model.sample_rate)
+
+
+def _tell_resampling(model: LiveModel, rate: int, block: int) -> None:
+    """Say what another rate than the model's costs."""
+    own = model.sample_rate
+    if rate != own:
+        wait = 1000 * resampling_wait(rate, own, block) / rate
+        remark(f"resampling from {rate} Hz adds {wait:.0f} ms; the model's own rate, {own} Hz, none")
 
 
 def show(line: str) -> None:
