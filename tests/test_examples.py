@@ -169,6 +169,31 @@ def test_examples_work_together(site, tmp_path):
 
 
 @pytest.mark.slow
+def test_examples_are_exported_as_built_in_parts_are(site, tmp_path):
+    code = (
+        "import torch\n"
+        "from pse_plugins.assembly import build_enhancer\n"
+        "from pse_plugins.export import export\n"
+        "tiny = dict(repeats=1, layers=2, channels=6, hidden=8)\n"
+        "encoder = dict(speaker_encoder='gru-siamese', speaker_encoder_options=dict(hidden=6))\n"
+        "spectral = dict(speaker_encoder='spectrum', conditioner='tf-map')\n"
+        "frontend = dict(frontend_options=dict(frame=64, hop=32))\n"
+        "for parts in (\n"
+        "    dict(conditioner='gain', backbone_options=dict(hidden=8), **encoder),\n"
+        "    dict(conditioner='cln', backbone_options=dict(hidden=8), **encoder),\n"
+        "    dict(conditioner='film', backbone='tcn', backbone_options=tiny, **encoder),\n"
+        "    dict(backbone_options=dict(hidden=8), **spectral),\n"
+        "):\n"
+        "    torch.manual_seed(0)\n"
+        "    made = build_enhancer({**frontend, **parts}).eval()\n"
+        "    manifest, parity = export(made, 'live', clip_seconds=1.0)\n"
+        "    assert manifest.enrolment.graph, manifest.enrolment.reason\n"
+        "    assert parity.difference < 2e-5, parity\n"
+    )
+    run("-c", code, cwd=tmp_path, paths=[site(example) for example in EXAMPLES])
+
+
+@pytest.mark.slow
 def test_it_installs_into_an_environment_of_its_own_as_its_readme_says(environment, tmp_path):
     package = tmp_path / "pse-gain"
     shutil.copytree(ROOT / "examples" / "pse-gain", package)

@@ -84,7 +84,7 @@ class Stream(HopStream):
             chosen = policy.choose(self._average.tolist(), self._active, self._heard)
             if chosen != self._active:
                 self._lanes[chosen].start(self._phase + 1)
-                active.share_sums(self._lanes[chosen], self._phase)
+                self._lanes[self._active].share_sums(self._lanes[chosen], self._phase)
                 self._coming, self._age = chosen, 0
 
     def _forget(self) -> None:

@@ -177,9 +177,10 @@ def changing(samples=8000):
     return np.choose((t // 640) % 4, sounds).astype(np.float32)
 
 
+@pytest.mark.parametrize("warm_up", [0, 3])
 @pytest.mark.parametrize("expert", ["gru", pytest.param("transformer", marks=pytest.mark.slow)])
-def test_an_ensemble_changes_its_specialist_as_the_model_does(expert, tmp_path):
-    enhancer = ensemble(expert, expert_options=TINY[expert])
+def test_an_ensemble_changes_its_specialist_as_the_model_does(expert, warm_up, tmp_path):
+    enhancer = ensemble(expert, expert_options=TINY[expert], warm_up=warm_up)
     made, parity = export(enhancer, tmp_path / "live")
     assert len(made.steps) == 3 and parity.difference < MOST
     expected, found = both(enhancer, tmp_path / "live", changing())
