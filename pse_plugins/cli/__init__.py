@@ -20,6 +20,7 @@ COMMANDS = {
     "stream": "Keep one speaker of live audio: raw PCM on stdin and stdout, or a file.",
     "enrol": "Make a speaker's profile of 1 to 5 clips.",
     "export": "Write a model as ONNX graphs that run live without torch.",
+    "bench": "Measure how fast models run live on this machine.",
     "data": "Prepare corpora, or synthesise one.",
     "train": "Train an enhancer from a recipe's YAML.",
     "evaluate": "Score a model on fixed test lists, and write the report.",
