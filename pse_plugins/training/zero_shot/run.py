@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from pse_runtime.selection import Policy
 
 from ...data import RecipeData
@@ -123,6 +124,8 @@ def _check_mappings(settings: dict[str, Any]) -> None:
 def _run_cell(settings: dict[str, Any], run_opts: dict[str, Any]) -> None:
     stages = _stages(settings)
     _check_mappings(settings)
+    if settings.get("threads"):
+        torch.set_num_threads(int(settings["threads"]))
     make: Callable[..., RecipeData] = settings["data"]
     data = make()
     lab = Lab(

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tone_corpus import write_corpus
 
 from pse_plugins.cli import run as pse
@@ -115,6 +116,16 @@ def test_what_is_done_is_not_done_again(project):
     assert train(project) == 0
     assert train(project, "--finetune", "{recompute: True}") == 0, "how, not what"
     assert times(project / "runs" / "3") == before
+
+
+def test_threads_are_those_of_the_recipe(project):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert train(project, "--stages", "[verify]") == 0
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_one_specialist_is_the_generalist_alone(project):
