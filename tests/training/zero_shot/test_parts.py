@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from pse_plugins.errors import ConfigError, DataError
+from pse_plugins.resources import find_recipe
 from pse_plugins.training.zero_shot.artefacts import Artefact
 from pse_plugins.training.zero_shot.listener import GateBrain, Listener
 from pse_plugins.training.zero_shot.partition import Partition, divide, purity
+from pse_plugins.training.zero_shot.run import STAGE_KEYS
 
 
 def test_a_frozen_encoder_learns_nothing_while_the_gate_does():
@@ -83,3 +85,10 @@ def test_an_artefact_knows_what_it_was_made_from(tmp_path):
     assert made.done and made.record == {"score": 3} and not (tmp_path / "a" / "lock").exists()
     with pytest.raises(ConfigError, match='of: "abc", now "abd"'):
         Artefact(tmp_path / "a", {"lr": 0.1, "of": "abd"}).need()
+
+
+def test_the_page_names_every_setting_of_a_stage():
+    page = (find_recipe("LibriSpeech/zero_shot_ensemble/ensemble").parents[1] / "README.md").read_text()
+    section = page.partition("### Settings of the stages")[2].partition("\n## ")[0]
+    named = {name for keys in STAGE_KEYS.values() for name in keys}
+    assert {name for name in (*STAGE_KEYS, *named) if f"`{name}`" not in section} == set()
