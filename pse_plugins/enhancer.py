@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from .contracts import Backbone, Prepared, SpeakerCue, SpeakerEncoder, State, StateSpec
 from .errors import AudioError, ConfigError
-from .frontend import Frontend
+from .frontend import Frontend, masked
 from .profile import Profile
 from .stream import Stream
 
@@ -148,7 +148,7 @@ class Enhancer(nn.Module):
             prepared = self.backbone.listen(features, prepared, self._frames(mixture, lengths))
         mask = self.backbone(features, prepared).float()
         kept = slice(0, spectrum.shape[1] - ahead)
-        estimate = self.frontend.synthesise(spectrum[:, kept] * mask[:, kept], mixture.shape[1])
+        estimate = self.frontend.synthesise(masked(spectrum[:, kept], mask[:, kept]), mixture.shape[1])
         return Enhanced(estimate, mask[:, kept], prepared.losses)
 
     def _frames(self, mixture: Tensor, lengths: Tensor | None) -> Tensor:
@@ -190,7 +190,7 @@ class Enhancer(nn.Module):
             joined = torch.cat([state["waiting"], torch.view_as_real(spectrum)], dim=1)
             state = {**state, "waiting": joined[:, spectrum.shape[1] :]}
             spectrum = torch.view_as_complex(joined[:, : spectrum.shape[1]].contiguous())
-        return self.frontend.synthesise_step(spectrum * mask, state)
+        return self.frontend.synthesise_step(masked(spectrum, mask), state)
 
     def enrol(self, clips: Sequence[np.ndarray], rate: int) -> Profile:
         """Turn 1 to 5 clips of a speaker into a profile that can be kept.

@@ -136,7 +136,7 @@ class Frontend(nn.Module):
         self.deviation.copy_(deviation.clamp(min=max(1e-5, 0.05 * float(deviation.mean()))))
 
     def _compressed(self, spectrum: Tensor) -> Tensor:
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = torch.view_as_real(spectrum).square().sum(-1)
         return (power + 1e-12) ** (self.compression / 2)
 
     def state_spec(self) -> list[StateSpec]:
@@ -161,16 +161,25 @@ class Frontend(nn.Module):
         return total[:, :ready], {**state, "frontend.overlap": total[:, ready:]}
 
     def _transform(self, padded: Tensor) -> Tensor:
-        return torch.fft.rfft(padded.unfold(-1, self.frame, self.hop) * self.analysis)
+        one = padded.shape[1] == self.frame
+        frames = padded.unsqueeze(1) if one else padded.unfold(-1, self.frame, self.hop)
+        return torch.fft.rfft(frames * self.analysis)
 
     def _pieces(self, spectrum: Tensor) -> Tensor:
         return torch.fft.irfft(spectrum, n=self.frame)[..., -self.latency :] * self.synthesis
 
     def _overlap_add(self, pieces: Tensor) -> Tensor:
         """Add up ``[B, T, latency]``, each a hop after the one before: ``[B, T hop + latency - hop]``."""
+        if pieces.shape[1] == 1:
+            return pieces[:, 0]
         length = pieces.shape[1] * self.hop + self.latency - self.hop
         folded = functional.fold(pieces.transpose(1, 2), (1, length), (1, self.latency), stride=(1, self.hop))
         return folded.flatten(1)
+
+
+def masked(spectrum: Tensor, mask: Tensor) -> Tensor:
+    """Multiply complex spectra ``[B, T, F]`` by real masks ``[B, T, F]``, and do no complex product for it."""
+    return torch.view_as_complex(torch.view_as_real(spectrum) * mask.unsqueeze(-1))
 
 
 def _windows(frame: int, hop: int, latency: int, window: str) -> tuple[Tensor, Tensor]:
