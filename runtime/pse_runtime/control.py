@@ -41,9 +41,7 @@ class Control:
                 self._made = True
             mode = path.stat().st_mode
             if stat.S_ISFIFO(mode):
-                self._fifo = os.open(
-                    path, os.O_RDWR | os.O_NONBLOCK
-                )  # to write as well: no end between writers
+                self._fifo = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             elif not stat.S_ISREG(mode):
                 raise ConfigError(f"--control {path}: neither a FIFO nor a file; name another")
         except OSError as error:

@@ -239,11 +239,11 @@ def test_devices_are_listed_without_a_model(sound):
 
 def test_a_device_that_falls_silent_is_lost(sound, given, monkeypatch):
     monkeypatch.setattr("pse_runtime.devices._PATIENCE", 3)
-    stop = threading.Event()
-    sound(lambda stream: stop.wait(20))
+    started = time.monotonic()
+    fake = sound(lambda stream: stream.over.wait(60))
     result = pse_stream(*given, "--input-device", "default")
-    stop.set()
-    assert result.code == 1 and "lost" in result.err
+    assert result.code == 1 and "lost" in result.err and fake.opened[0].closed
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
