@@ -11,7 +11,7 @@ from .audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream
 from .chain import Start, most_held, outer, starter
 from .devices import Devices, sound_library, watch
 from .duplex import Duplex
-from .errors import DeviceError
+from .errors import ConfigError, DeviceError
 from .files import Passage, pass_file
 from .live_model import LiveModel
 from .meter import Meter, MeteredStream
@@ -119,6 +119,8 @@ def _stream_file(start: Start, model: LiveModel, options: LiveOptions, keep: int
     assert file is not None
     with BlockReader(file) as reader:
         rate, channels = reader.format.rate, reader.format.channels
+    if channels > 1 and options.enrol_live is not None:
+        raise ConfigError(f"--enrol-live hears one channel, {file} has {channels}; mix them, or use --enrol")
     size = _block(model, options, rate)
     around = partial(outer, options=options)
     seen = pass_file(start, sample_rate, file, options.out, block=size, keep=keep * rate, around=around)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -101,6 +102,47 @@ def test_after_a_stall_the_wait_is_as_before_and_what_was_late_is_counted(blocks
     assert rig.duplex.dropped == missing
     assert (rig.duplex.overflows > 0) == (blocks * BLOCK > 4000)  # a quarter of a second may wait
     rig.duplex.stop()
+
+
+STOPPED = """
+import sys, time
+from types import SimpleNamespace
+import numpy as np
+from pse_runtime.duplex import Duplex
+from pse_runtime.switching import PassingStream
+
+BLOCK, WAIT, flags = 160, 640, SimpleNamespace(input_overflow=False, output_underflow=False)
+class Working(PassingStream):
+    def feed(self, block):
+        time.sleep(0.002)
+        return super().feed(block)
+duplex = Duplex(Working(BLOCK, 2 * BLOCK), 16000, WAIT)
+duplex.start()
+print("ready", flush=True)
+begun, late = time.monotonic(), []
+for i in range(160):  # a device with a long buffer: after a stop it calls for all that it has
+    if (early := begun + i / 100 - time.monotonic()) > 0:
+        time.sleep(early)
+    came = 1 + np.arange(i * BLOCK, (i + 1) * BLOCK, dtype=np.float32)[:, None]
+    out = np.zeros((BLOCK, 1), np.float32)
+    duplex.callback(came, out, BLOCK, None, flags)
+    late.append((came - out)[out != 0])
+duplex.stop()
+end = np.concatenate(late[-20:])
+print(sorted(set(np.concatenate(late).tolist())), len(end), duplex.underflows, duplex.dropped)
+"""
+
+
+def test_a_process_that_was_stopped_is_no_later_than_before():
+    process = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.4)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGCONT)
+    lateness, heard, missed, dropped = process.communicate(timeout=60)[0].rsplit(" ", 3)
+    assert lateness == "[640.0]"  # of every sample that was heard
+    assert int(heard) > 0 and int(missed) > 10 and int(dropped) > 1600
 
 
 def test_a_file_gets_all_that_was_worked_on_even_what_was_too_late_to_be_heard():

@@ -123,6 +123,12 @@ def test_the_command_line_enrols_and_keeps_the_profile(folder, model, tmp_path):
     assert soundfile.read(tmp_path / "out.wav", dtype="int16")[0].tobytes() == piped.raw
 
 
+def test_a_file_of_two_channels_has_no_first_speaker(folder, tmp_path):
+    file = put(tmp_path / "two.wav", np.zeros((800, 2)))
+    result = pse_stream(file, "--model", folder, "--enrol-live", 1)
+    assert result.code == 2 and "hears one channel" in result.err
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
