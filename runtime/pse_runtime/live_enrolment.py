@@ -16,7 +16,7 @@ from .say import remark
 from .switching import PassingStream, SwitchingStream
 
 FADE, WARM_UP = 0.05, 0.3
-"""Seconds of a cross-fade, and of what a stream that starts from nothing hears before it is heard."""
+"""Seconds of a cross-fade, and of what a new stream hears before it is heard."""
 
 _TIME = 1.0  # seconds of the signal from the last sample that is listened to until the result is needed
 _LOOK = 0.1  # seconds between two looks at how much speech there was

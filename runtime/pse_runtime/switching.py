@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from .errors import BundleError
 from .hops import HopStream
 
 Who = TypeVar("Who")
@@ -16,8 +15,8 @@ Who = TypeVar("Who")
 class SwitchingStream(Generic[Who]):
     """Runs a stream for one speaker, and changes to that of another by a cross-fade.
 
-    The new stream goes on from the old one's state, and is heard at once. If it cannot, being of another kind, it
-    starts from nothing and is heard only once it has heard something itself.
+    The new stream starts from nothing, and is heard only once it has heard something itself. It does not go on from
+    the old one's state: networks remember in it whose voice was which, and keep the wrong one for seconds.
 
     Parameters
     ----------
@@ -28,7 +27,7 @@ class SwitchingStream(Generic[Who]):
     fade : int
         Samples that a cross-fade takes.
     warm_up : int
-        Samples that a stream which starts from nothing runs before it is heard.
+        Samples that the new stream runs before it is heard.
     """
 
     def __init__(self, make: Callable[[Who], HopStream], who: Who, fade: int, warm_up: int) -> None:
@@ -71,15 +70,9 @@ class SwitchingStream(Generic[Who]):
                 stream.forget_signal()
 
     def _begin(self, who: Who) -> None:
-        """Start the stream of somebody else, from where the old one is."""
-        new = self._make(who)
-        try:
-            new.restore(self._now.save())
-            self._age = 0
-        except BundleError:
-            new.take_over(self._now)
-            self._age = -self._warm_up
-        self._next, self._who = new, who
+        """Start the stream of somebody else, in time with the old one."""
+        self._next, self._who, self._age = self._make(who), who, -self._warm_up
+        self._next.take_over(self._now)
 
     def _faded(self, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Give less and less of the old, and end the change when none is left."""
