@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 
 from .audio_blocks import BlockProcessor
-from .say import remark
+from .say import status
 
 _EVERY = 1.0  # seconds
 
@@ -46,7 +45,7 @@ class Meter:
     def tick(self) -> None:
         """Show a line if it is time."""
         if self._clock() - self._since >= _EVERY:
-            self._show(self.line())
+            status(self.line())
             self._start()
 
     def line(self) -> str:
@@ -60,15 +59,6 @@ class Meter:
     def _start(self) -> None:
         self._since, self._worked = self._clock(), self._busy()
         self._in, self._out = [0.0, 0.0], [0.0, 0.0]
-
-    @staticmethod
-    def _show(line: str) -> None:
-        """Put a line over the last one on a terminal, and below it elsewhere."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[Kpse: {line}")
-            sys.stderr.flush()
-        else:
-            remark(line)
 
 
 class MeteredStream:

@@ -116,6 +116,8 @@ class LiveOptions:
                 "--profile and --profiles go with --control PATH, which the name of one is written to; "
                 "to keep one speaker only, --enrol"
             )
+        if self.save_profile is not None and not self.enrol and self.enrol_live is None:
+            raise ConfigError("--save-profile keeps who is enrolled: give --enrol or --enrol-live as well")
         if self.enrol_live is None:
             if self.mute_until_enrolled:
                 raise ConfigError("--mute-until-enrolled goes with --enrol-live SECONDS")

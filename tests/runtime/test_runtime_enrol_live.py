@@ -134,6 +134,7 @@ def test_a_file_of_two_channels_has_no_first_speaker(folder, tmp_path):
     [
         (["--enrol-live", 0.5], "from 1 to 60 seconds"),
         (["--enrol-live", 3, "--enrol", "me.wav"], "leave the other enrolment out"),
+        (["--save-profile", "me.profile"], "give --enrol or --enrol-live"),
         (["--mute-until-enrolled"], "goes with --enrol-live"),
         (["--profile", "a=b.wav"], "go with --control"),
         (["--control", "who"], "go with --control"),

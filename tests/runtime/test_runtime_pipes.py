@@ -1,5 +1,6 @@
 """Raw PCM through a pipe gives, sample for sample, what the file gives; f32 carries what s16 cannot."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import soundfile
 from live_rig import RATE, pse_stream, put, run, s16, talk
 from pse_runtime.cli import parser
 from pse_runtime.meter import Meter, MeteredStream
+from pse_runtime.options import LiveOptions
+from pse_runtime.say import remark, status
 
 STREAM = [sys.executable, "-c", "from pse_runtime.cli import main; main()"]
 
@@ -70,16 +73,40 @@ def test_a_meter_in_a_pipe_is_a_line_a_second(given, monkeypatch):
     assert "dBFS" not in pse_stream(*given, stdin=data).err
 
 
-def test_the_meter_says_what_it_measured():
+def test_the_meter_says_what_it_measured(monkeypatch):
     clock, busy = iter([0.0, 0.5, 2.0, 2.0, 2.0]), iter([1.0, 1.5, 1.5])
     meter = Meter(lambda: 41.6, lambda: 3, lambda: next(clock), lambda: next(busy))
     meter.take(np.full(100, 0.1), np.zeros(50))
     meter.tick()  # half a second: not yet
     meter.take(np.full(100, 0.1), np.zeros(0))
     lines = []
-    meter._show = lines.append
+    monkeypatch.setattr("pse_runtime.meter.status", lines.append)
     meter.tick()
     assert lines == ["in -20 dBFS, out -inf dBFS, latency 42 ms, cpu 25 %, misses 3"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_the_meter_stays_in_one_line_and_words_take_its_place(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    status("in -20 dBFS")
+    status("in -21 dBFS")
+    remark("wrote it")
+    remark("bye")
+    shown = sys.stderr.getvalue()
+    assert shown == "\r\x1b[Kpse: in -20 dBFS\r\x1b[Kpse: in -21 dBFS\r\x1b[Kpse: wrote it\npse: bye\n"
+
+
+def test_the_meter_is_on_with_devices_and_a_terminal_or_where_it_is_asked_for(monkeypatch):
+    device = {"input_device": "default"}
+    assert not LiveOptions(**device).metered
+    assert LiveOptions(**device, meter=True).metered and LiveOptions(meter=True).metered
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert LiveOptions(**device).metered
+    assert not LiveOptions().metered and not LiveOptions(**device, meter=False).metered
 
 
 def test_blocks_that_take_longer_than_they_last_are_counted():
