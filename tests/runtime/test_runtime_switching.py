@@ -84,6 +84,19 @@ def test_who_is_named_during_a_change_comes_after_it_and_only_the_last(model, vo
     assert not stream.changing
 
 
+def test_a_stream_that_ran_before_starts_as_a_new_one(model, voices):
+    ready = [model.stream(voice) for voice in voices]
+    stream, sound = SwitchingStream(lambda who: ready[who], 0, FADE, WARM_UP), talk(1.0)
+    stream.feed(sound[:4000])
+    for at, who in ((4000, 1), (8000, 0)):
+        stream.switch(who)
+        old = stream._now
+        fresh = model.stream(voices[who])
+        fresh.take_over(old)
+        out = stream.feed(sound[at : at + 4000])
+        assert np.array_equal(out[WARM_UP + FADE :], fresh.feed(sound[at : at + 4000])[WARM_UP + FADE :])
+
+
 def test_a_stream_of_another_kind_takes_over_in_time(model, profile):
     passing = PassingStream(model.hop, model.latency)
     stream = SwitchingStream(lambda who: model.stream(who) if who else passing, None, FADE, 1600)
