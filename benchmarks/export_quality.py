@@ -55,13 +55,14 @@ def main() -> None:
             export(enhancer, Path(folder) / name, int8=int8)
             models[name] = Model(Path(folder) / name)
         found = improvements(models, items)
-    speakers = [plan.speaker for plan in items.plans]
-    print(f"{len(items)} items of {len(set(speakers))} speakers, SI-SDR improvement in dB")
-    for name, scores in found.items():
-        lost = bootstrap(list(scores - found["model"]), speakers)
-        print(
-            f"{name:8}  {np.nanmean(scores):6.2f}  less the model {lost.mean:+.3f} [{lost.low:+.3f}, {lost.high:+.3f}]"
-        )
+    for scenario in dict.fromkeys(plan.scenario for plan in items.plans):
+        chosen = [i for i, plan in enumerate(items.plans) if plan.scenario == scenario]
+        speakers = [items.plans[i].speaker for i in chosen]
+        print(f"{scenario}: {len(chosen)} items of {len(set(speakers))} speakers, SI-SDR improvement in dB")
+        for name, scores in found.items():
+            lost = bootstrap(list(scores[chosen] - found["model"][chosen]), speakers)
+            interval = f"[{lost.low:+.3f}, {lost.high:+.3f}]"
+            print(f"  {name:8} {np.nanmean(scores[chosen]):6.2f}, less the model {lost.mean:+.3f} {interval}")
 
 
 if __name__ == "__main__":
