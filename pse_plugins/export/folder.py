@@ -13,22 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 from pse_runtime import manifest
-from pse_runtime.manifest import Enrolment, Manifest, Spec
-from safetensors.numpy import save_file
-from torch import Tensor
+from pse_runtime.manifest import Manifest, Spec
 
 from .. import bundle_components
-from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state
+from ..contracts import StateSpec
 from ..enhancer import Enhancer
 from ..errors import BundleError, ConfigError
 from .costs import costs
-from .modules import EncodeModule, PrepareModule, StepModule
+from .graphs import write_encoder, write_prepare, write_step
 from .parity import Parity, compare
-from .quantise import quantise
-from .recurrence import take_apart
-from .tracing import OPSET, need_exporter, trace
-
-_CUE_FRAMES = 7  # of the example that graphs are traced with; any number goes
+from .tracing import OPSET, need_exporter
 
 
 def export(
@@ -101,15 +95,15 @@ def _write(
 ) -> Manifest:
     """Trace every graph into a folder."""
     own = copy.deepcopy(enhancer).cpu().float().eval()
-    enrolment = _encoder(own, folder, clip_seconds) if own.needs_cue else None
+    enrolment = write_encoder(own, folder, clip_seconds) if own.needs_cue else None
     branches = own.backbone.branches()
     steps, prepares, states = [], [], []
     for k, branch in enumerate(branches):
         number = f"_{k}" if len(branches) > 1 else ""
         one = Enhancer(own.frontend, branch, own.speaker_encoder, own.config)
         states.append([_spec(s) for s in one.state_spec() if 0 not in s.shape])
-        prepares.append(_prepare(one, folder / f"prepare{number}.onnx"))
-        steps.append(_step(one, folder / f"step{number}.onnx", int8))
+        prepares.append(write_prepare(one, folder / f"prepare{number}.onnx"))
+        steps.append(write_step(one, folder / f"step{number}.onnx", int8))
     choice = own.backbone.selection() or {}
     roles = {name: role for role in ("own", "mixed") for name in choice.get(role, ())}
     found = Manifest(
@@ -147,101 +141,6 @@ def _spec(spec: StateSpec) -> Spec:
     """Describe a state with its batch of one."""
     dtype = str(np.dtype(str(spec.dtype or torch.float32).removeprefix("torch.")))
     return Spec(spec.name, (1, *spec.shape), dtype, float(spec.init), spec.update)
-
-
-def _prepare(enhancer: Enhancer, path: Path) -> str | None:
-    """Trace what is prepared once for a speaker; without one, keep it as it is."""
-    cue = _example_cue(enhancer)
-    with torch.no_grad():
-        tensors = enhancer.prepare(cue).tensors
-    if not tensors:
-        return None
-    if cue is None:
-        path = path.with_suffix(".safetensors")
-        save_file({name: value.detach().contiguous().numpy() for name, value in tensors.items()}, path)
-        return path.name
-    inputs = {"tokens": cue.tokens, "mask": cue.mask, "vectors": cue.vectors}
-    lengths = {
-        "tokens": {1: "clips", 2: "frames"},
-        "mask": {1: "clips", 2: "frames"},
-        "vectors": {1: "clips"},
-    }
-    outputs = [f"prepared/{name}" for name in tensors]
-    _save(trace(PrepareModule(enhancer), inputs, outputs, _name(enhancer, "prepare"), lengths), path)
-    return path.name
-
-
-def _step(enhancer: Enhancer, path: Path, int8: bool) -> str:
-    """Trace a hop."""
-    prepared, lengths = _examples(enhancer)
-    single = take_apart(copy.deepcopy(enhancer))
-    module = StepModule(single, list(prepared.tensors))  # type: ignore[arg-type]
-    like = enhancer.frontend.analysis
-    state = initial_state(module.states, 1, like)
-    inputs = {
-        manifest.SAMPLES: like.new_zeros(1, enhancer.frontend.hop),
-        **{f"prepared/{name}": value for name, value in prepared.tensors.items()},
-        **{f"state/{name}": value for name, value in state.items()},
-    }
-    outputs = [manifest.ENHANCED, *(f"next/{name}" for name in state)]
-    graph = trace(module, inputs, outputs, _name(enhancer, "step"), lengths)
-    _save(quantise(graph) if int8 else graph, path)
-    return path.name
-
-
-def _examples(enhancer: Enhancer) -> tuple[Prepared, dict[str, dict[int, str]]]:
-    """Prepare an example, and find which lengths follow the enrolment's: those that change with it."""
-    cue = _example_cue(enhancer)
-    with torch.no_grad():
-        prepared = enhancer.prepare(cue)
-        other = enhancer.prepare(_example_cue(enhancer, 2 * _CUE_FRAMES))
-    lengths: dict[str, dict[int, str]] = {}
-    for name, value in prepared.tensors.items():
-        changed = [i for i, n in enumerate(value.shape) if n != other.tensors[name].shape[i]]
-        if changed:
-            lengths[f"prepared/{name}"] = dict.fromkeys(changed, "rows")
-    return prepared, lengths
-
-
-def _example_cue(enhancer: Enhancer, frames: int = _CUE_FRAMES) -> SpeakerCue | None:
-    encoder = enhancer.speaker_encoder
-    if not enhancer.needs_cue or encoder is None:
-        return None
-    there = torch.ones(1, 3, frames, dtype=torch.bool)
-    return SpeakerCue(
-        torch.randn(1, 3, frames, encoder.cue_dim), there, torch.randn(1, 3, encoder.vector_dim)
-    )
-
-
-def _encoder(enhancer: Enhancer, folder: Path, seconds: float) -> Enrolment:
-    """Trace the speaker encoder; what cannot be exported is said in the manifest, and profiles are made elsewhere."""
-    encoder = enhancer.speaker_encoder
-    assert encoder is not None
-    name = str(enhancer.config.get("speaker_encoder") or type(encoder).__name__)
-    samples = round(seconds * encoder.sample_rate)
-    about = Enrolment(name, enhancer.cue_fingerprint(), encoder.sample_rate, samples)
-    if samples == 0:
-        return replace(about, reason="the speaker encoder was left out")
-    clip = 0.1 * torch.randn(1, 1, samples)
-    inputs: dict[str, Tensor] = {"clip": clip, "lengths": torch.tensor([[samples // 2]])}
-    try:
-        graph = trace(
-            EncodeModule(enhancer), inputs, ["tokens", "mask", "vectors"], f"speaker encoder {name!r}"
-        )
-    except ConfigError as error:
-        return replace(about, reason=str(error))
-    _save(graph, folder / "encode.onnx")
-    return replace(about, graph="encode.onnx")
-
-
-def _save(graph: Any, path: Path) -> None:
-    path.write_bytes(graph.SerializeToString())
-
-
-def _name(enhancer: Enhancer, what: str) -> str:
-    """Name what is exported, for messages."""
-    config = enhancer.config
-    return f"the {what} of {config.get('conditioner') or 'no conditioner'} in {config.get('backbone')}"
 
 
 def _versions() -> dict[str, str]:
