@@ -13,7 +13,8 @@ import torch
 
 _LEAST = 2**16  # bytes: smaller reads are lost in the cost of a call
 _SIZE = 768  # rows of the matrices
-_REPEATS = 4  # the first of which is not counted
+_WARM = 4  # rounds that are not counted: what was elsewhere in memory comes near
+_LEAST_REPEATS, _LEAST_SECONDS = 5, 0.01
 
 
 class Reader:
@@ -30,7 +31,7 @@ class Reader:
         self._rates: list[float] = []
 
     def run(self) -> None:
-        """Read some times, after once that is not counted."""
+        """Read some times, after some that are not counted."""
         self._rates.append(4 * self._memory.numel() / _median_seconds(self._memory.sum))
 
     @property
@@ -47,7 +48,7 @@ class Multiplier:
         self._rates: list[float] = []
 
     def run(self) -> None:
-        """Multiply some times, after once that is not counted."""
+        """Multiply some times, after some that are not counted."""
         self._rates.append(_SIZE**3 / _median_seconds(lambda: self._matrix @ self._matrix))
 
     @property
@@ -57,12 +58,16 @@ class Multiplier:
 
 
 def _median_seconds(call: Callable[[], object]) -> float:
-    seconds = []
-    for _ in range(_REPEATS):
+    """Time a call: the median of some, after some that are not counted."""
+    for _ in range(_WARM):
+        call()
+    seconds: list[float] = []
+    stop = time.perf_counter() + _LEAST_SECONDS
+    while len(seconds) < _LEAST_REPEATS or time.perf_counter() < stop:
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)
-    return _median(seconds[1:])
+    return _median(seconds)
 
 
 def _median(values: list[float]) -> float:

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tiny_models import tiny_enhancer
+import torch
+from tiny_models import TINY, tiny_enhancer
 
 from pse_plugins import bundle
 from pse_plugins.bench import find_contenders, measure
@@ -108,15 +109,16 @@ def test_limits_follow_bytes_and_products():
     assert heavy.rtf == pytest.approx(heavy.back_to_back.p50 / 0.02)
 
 
-def test_a_reader_reads_as_much_as_it_is_told():
-    def seconds(reader):
+def test_a_reader_reads_as_much_as_it_is_told_and_counts_bytes():
+    size = 2**25
+    reader, memory, seconds = Reader(size), torch.ones(size // 4), []
+    reader.run()
+    for _ in range(10):
         begin = time.perf_counter()
-        reader.run()
-        return time.perf_counter() - begin
-
-    small, large = Reader(2**17), Reader(2**25)
-    assert min(seconds(large) for _ in range(5)) > 10 * min(seconds(small) for _ in range(5))
-    assert Reader(0)._memory.nbytes >= 2**16
+        memory.sum()
+        seconds.append(time.perf_counter() - begin)
+    assert reader._memory.nbytes == size and Reader(0)._memory.nbytes >= 2**16
+    assert 0.02 < reader.rate / (size / min(seconds)) < 2
 
 
 def test_misses_are_extrapolated_to_an_hour():
@@ -138,6 +140,7 @@ def test_a_bundle_and_its_export_are_rows_of_the_same_model(tmp_path):
     for name in ("sample_rate", "hop", "latency", "macs", "parameters", "state_bytes"):
         assert getattr(torch_row, name) == getattr(live, name) == getattr(again, name), name
     assert again.weight_bytes < live.weight_bytes
+    assert live.other_bytes > live.state_bytes + 2 * 2 * 300 * 8 * 4  # keys and values of two layers
     noise = np.random.default_rng(0).standard_normal(live.hop).astype(np.float32)
     assert len(live.feed(noise)) == 0  # the first hop comes out a frame less a hop late
     rows = measure([torch_row, live], seconds=0.25, paced=0.25, starts=1)
@@ -154,6 +157,17 @@ def test_what_a_hop_touches_grows_with_the_enrolment_it_attends_to():
     assert made.other_bytes > keys_and_values + made.state_bytes
 
 
+def test_of_an_ensemble_a_hop_touches_one_specialist():
+    def touched(experts):
+        options = {"experts": experts, "expert_options": TINY["gru"]}
+        return of_enhancer(tiny_enhancer(None, "specialist-ensemble", backbone_options=options), "a")
+
+    three, five = touched(3), touched(5)
+    gate = 2 * 4 * 257  # two rows of the gate, in float32, no wider than a d-vector
+    assert 0 < five.weight_bytes - three.weight_bytes <= gate
+    assert five.parameters > three.parameters + 2 * 1000
+
+
 def test_what_is_no_model_and_what_does_not_stream_is_said(tmp_path):
     with pytest.raises(BundleError, match="no such folder; give a bundle's, or one that pse export wrote"):
         find_contenders([tmp_path / "none"])
@@ -164,4 +178,6 @@ def test_what_is_no_model_and_what_does_not_stream_is_said(tmp_path):
 def test_a_process_that_fails_is_said():
     with pytest.raises(BundleError, match="came to no first hop .*no-such"):
         start(["-c", "raise SystemExit('no-such model')"], 1)
+    with pytest.raises(BundleError, match="came to no first hop .*out of breath"):
+        start(["-c", "print('ready'); raise SystemExit('out of breath')"], 1)
     assert start(["-c", "print('ready'); print('{\"resident\": 5}')"], 1).resident == 5

@@ -6,6 +6,7 @@ from fake_peers import GTCRN, graph, write_dtln, write_gtcrn
 from onnx import helper
 from pse_runtime.bench_peers import Dtln, Gtcrn, find_peers
 from pse_runtime.errors import BundleError
+from scipy.signal import get_window
 
 
 @pytest.mark.parametrize(("write", "kind"), [(write_gtcrn, Gtcrn), (write_dtln, Dtln)])
@@ -15,6 +16,11 @@ def test_a_peer_that_changes_nothing_gives_back_its_input_a_frame_less_a_hop_lat
     y = np.concatenate([peer.feed(hop) for hop in x.reshape(-1, peer.hop)])
     late = 512 - peer.hop
     np.testing.assert_allclose(y[late:], x[:-late], atol=1e-5)
+
+
+def test_gtcrn_looks_through_a_periodic_root_hann_window(tmp_path):
+    window = Gtcrn(write_gtcrn(tmp_path))._window
+    np.testing.assert_allclose(window**2, get_window("hann", 512), atol=1e-6)
 
 
 def test_state_goes_on_from_hop_to_hop(tmp_path):
