@@ -23,7 +23,8 @@ def test_attention_counts_its_window_and_each_frame_of_enrolment():
         2,
     )  # conditioners stand in the two layers of the decoder; key and value meet each frame
     assert more == steered * 2 * 10 * width
-    ends, layer = 2 * 33 * width, 4 * width**2 + 2 * width * 16 + 3 * width * (5 + 1)  # five frames and the present
+    seen, ends = 5 + 1, 2 * 33 * width  # frames of the past and the present; first and last layer
+    layer = 4 * width**2 + 2 * width * 16 + 3 * width * seen
     assert macs_per_hop(enhancer, cue_frames=10) == ends + 3 * layer + steered * 2 * width * (width + 10)
     wider = tiny_enhancer(
         "cross-attention", "transformer", backbone_options={**TINY["transformer"], "look_back": 6}
