@@ -10,6 +10,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import fcntl
 import functools
 import hashlib
 import shutil
@@ -40,22 +41,32 @@ def made_of():
     return digest.hexdigest()[:12]
 
 
+def write_once(kind, path):
+    """Export a model, in one of the processes that test at the same time; the others wait for it."""
+    from tiny_export import write
+
+    with open(path.with_name(f"{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.is_dir():
+            write(kind, path)
+
+
 @pytest.fixture(scope="session")
-def live_models(pytestconfig):
+def live_models(pytestconfig, tmp_path_factory):
     """Give the folder of an exported model of a kind, ``live_models("gru")``."""
     own = os.environ.get("PSE_TEST_LIVE_MODELS")
-    cache = Path(own) if own else pytestconfig.cache.mkdir("live-models")
+    kept = getattr(pytestconfig, "cache", None)  # gone with -p no:cacheprovider
+    made = kept.mkdir if kept is not None else tmp_path_factory.mktemp
+    cache = Path(own) if own else made("live-models")
     for old in () if own else cache.iterdir():
         if time.time() - old.stat().st_mtime > _DAY:
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
 
     def folder(kind):
         path = cache / (kind if own else f"{kind}-{made_of()}")
         if not path.is_dir() and not own and find_spec("torch") is not None:
-            from tiny_export import write
-
-            write(kind, path)
-        found = [path] if path.is_dir() else sorted(cache.glob(f"{kind}-*"))
+            write_once(kind, path)
+        found = [path] if path.is_dir() else sorted(p for p in cache.glob(f"{kind}-*") if p.is_dir())
         if not found:
             pytest.skip("no exported model: run these tests once where torch is, or set PSE_TEST_LIVE_MODELS")
         return found[-1]
