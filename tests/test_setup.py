@@ -96,7 +96,7 @@ def test_missing_ensurepip_is_said(setup, monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_fresh_copy_sets_up_and_lists_its_parts(tmp_path):
     """What `make setup` does on a clone, with this Python; it needs pip to find torch in its CPU build."""
-    for name in ("pse_plugins", "hparams", "models", "recipes", ".ci"):
+    for name in ("pse_plugins", "runtime", "hparams", "models", "recipes", ".ci"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "Makefile"):
         shutil.copy(ROOT / name, tmp_path / name)
