@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from pse_runtime import audio
-from pse_runtime.clips import assess
+from pse_runtime.clips import assess, check_clips
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -213,10 +213,7 @@ class Enhancer(nn.Module):
             If there is no clip, or one is empty, silent, not finite or far too short.
         """
         encoder = self._encoder()
-        clips = [clips] if isinstance(clips, np.ndarray) and clips.ndim == 1 else clips
-        if len(clips) == 0:
-            raise AudioError("no enrolment clip; give 1 to 5 clips of the target speaker's voice")
-        checked = [audio.check(clip, f"enrolment clip {i + 1}") for i, clip in enumerate(clips)]
+        checked = check_clips(clips)
         notes = [f"clip {i + 1}: {note}" for i, clip in enumerate(checked) for note in assess(clip, rate)]
         resampled = [torch.from_numpy(audio.resample(clip, rate, encoder.sample_rate)) for clip in checked]
         lengths = torch.tensor([[len(clip) for clip in resampled]])

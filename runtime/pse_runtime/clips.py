@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .audio import check as check_audio
@@ -11,6 +13,20 @@ from .errors import AudioError
 _LEAST_SPEECH, _ENOUGH_SPEECH = 0.3, 1.0  # seconds
 _SILENCE, _SPEECH_RANGE = -70.0, 30.0  # dBFS; dB below the loud frames that still count as speech
 _STEADY, _NOISY = 3.0, 12.0  # dB between loud and quiet frames
+
+
+def check_clips(clips: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return enrolment clips as float32 ``[S]`` each; a single array is one clip.
+
+    Raises
+    ------
+    AudioError
+        If there is none, or one is empty, not finite or of several channels.
+    """
+    several = [clips] if isinstance(clips, np.ndarray) and clips.ndim == 1 else clips
+    if len(several) == 0:
+        raise AudioError("no enrolment clip; give 1 to 5 clips of the target speaker's voice")
+    return [check_audio(clip, f"enrolment clip {i + 1}") for i, clip in enumerate(several)]
 
 
 def assess(clip: np.ndarray, rate: int) -> list[str]:

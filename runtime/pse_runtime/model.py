@@ -11,7 +11,7 @@ import onnxruntime
 from safetensors.numpy import load_file
 
 from . import audio, manifest
-from .clips import assess
+from .clips import assess, check_clips
 from .errors import AudioError, BundleError
 from .lane import open_session
 from .profile import Profile
@@ -74,11 +74,9 @@ class Model:
         BundleError
             If the speaker encoder could not be exported.
         """
-        clips = [clips] if isinstance(clips, np.ndarray) and clips.ndim == 1 else clips
-        if len(clips) == 0:
-            raise AudioError("no enrolment clip; give 1 to 5 clips of the target speaker's voice")
-        checked = [audio.check(clip, f"enrolment clip {i + 1}") for i, clip in enumerate(clips)]
-        return Profile.join([self._enrol(clip, rate, f"clip {i + 1}: ") for i, clip in enumerate(checked)])
+        return Profile.join(
+            [self._enrol(clip, rate, f"clip {i + 1}: ") for i, clip in enumerate(check_clips(clips))]
+        )
 
     def enhance(
         self, samples: np.ndarray, rate: int, enrolment: Profile | Sequence[np.ndarray] | None = None

@@ -68,7 +68,7 @@ def live_models(pytestconfig, tmp_path_factory):
             write_once(kind, path)
         found = [path] if path.is_dir() else sorted(p for p in cache.glob(f"{kind}-*") if p.is_dir())
         if not found:
-            pytest.skip("no exported model: run these tests once where torch is, or set PSE_TEST_LIVE_MODELS")
+            pytest.fail("no exported model: run these tests once where torch is, or set PSE_TEST_LIVE_MODELS")
         return found[-1]
 
     return folder
