@@ -12,6 +12,7 @@ from torch import Tensor
 from ..data import Mixture
 from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
+from ..frontend import masked
 from .enrolment import PREFIX, change_named, enrolled
 from .results import SYSTEMS
 
@@ -101,7 +102,7 @@ def oracle(model: Enhancer, mixture: Tensor, target: Tensor) -> Tensor:
     spectrum, wanted = model.frontend.analyse(mixture), model.frontend.analyse(target)  # [B, T, F]
     power, rest = wanted.abs().square(), (spectrum - wanted).abs().square()
     mask = (power / (power + rest + 1e-12)).sqrt()
-    return model.frontend.synthesise(spectrum * mask, mixture.shape[1])
+    return model.frontend.synthesise(masked(spectrum, mask), mixture.shape[1])
 
 
 @contextmanager

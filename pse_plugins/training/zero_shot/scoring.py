@@ -21,6 +21,7 @@ from ...data import Mixture, TestList
 from ...data.corpora import genders
 from ...data.lists import fixed_list
 from ...enhancer import Enhancer
+from ...frontend import masked
 from ...losses.si_sdr import SiSdr
 from .artefacts import Artefact
 from .lab import INSIDE, Lab
@@ -174,7 +175,7 @@ def score_item(
     features = enhancer.frontend.features(spectrum)
 
     def gain(mask: Tensor) -> float:
-        estimate = enhancer.frontend.synthesise(spectrum * mask, mixture.shape[1])
+        estimate = enhancer.frontend.synthesise(masked(spectrum, mask), mixture.shape[1])
         return round(-float(measure(estimate, target, length)) - before, 3)
 
     row: Item = {
