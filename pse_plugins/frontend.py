@@ -160,10 +160,13 @@ class Frontend(nn.Module):
         ready = spectrum.shape[1] * self.hop
         return total[:, :ready], {**state, "frontend.overlap": total[:, ready:]}
 
-    def _transform(self, padded: Tensor) -> Tensor:
+    def cut(self, padded: Tensor) -> Tensor:
+        """Cut ``[B, (T - 1) hop + frame]`` into frames ``[B, T, frame]``, before any window."""
         one = padded.shape[1] == self.frame
-        frames = padded.unsqueeze(1) if one else padded.unfold(-1, self.frame, self.hop)
-        return torch.fft.rfft(frames * self.analysis)
+        return padded.unsqueeze(1) if one else padded.unfold(-1, self.frame, self.hop)
+
+    def _transform(self, padded: Tensor) -> Tensor:
+        return torch.fft.rfft(self.cut(padded) * self.analysis)
 
     def _pieces(self, spectrum: Tensor) -> Tensor:
         return torch.fft.irfft(spectrum, n=self.frame)[..., -self.latency :] * self.synthesis

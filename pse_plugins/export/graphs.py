@@ -16,6 +16,7 @@ from torch import Tensor
 from ..contracts import Prepared, SpeakerCue, initial_state
 from ..enhancer import Enhancer
 from ..errors import ConfigError
+from .fourier import as_products
 from .modules import EncodeModule, PrepareModule, StepModule
 from .quantise import quantise
 from .recurrence import take_apart
@@ -86,7 +87,7 @@ def write_step(enhancer: Enhancer, path: Path, int8: bool) -> str:
         If a part cannot be traced.
     """
     prepared, lengths = _examples(enhancer)
-    single = take_apart(copy.deepcopy(enhancer))
+    single = as_products(take_apart(copy.deepcopy(enhancer)))
     module = StepModule(single, list(prepared.tensors))  # type: ignore[arg-type]
     like = enhancer.frontend.analysis
     state = initial_state(module.states, 1, like)

@@ -75,6 +75,15 @@ def test_any_look_back_is_held_in_rings(look_back, tmp_path):
     np.testing.assert_allclose(found, expected, atol=MOST)
 
 
+@pytest.mark.parametrize("int8", [False, True])
+@pytest.mark.parametrize(("frame", "latency"), [(400, 400), (480, 320)])
+def test_frames_that_are_no_power_of_two_lose_nothing(frame, latency, int8, tmp_path):
+    frontend = {"frame": frame, "hop": 160, "synthesis_frame": latency, "compression": 0.3}
+    enhancer = tiny_enhancer(frontend_options=frontend)
+    _, parity = export(enhancer, tmp_path / "live", encoder=False, int8=int8)
+    assert parity.difference < MOST or (int8 and parity.si_sdr > 40)
+
+
 def test_the_graph_gives_new_rows_only_and_takes_the_enrolment(tmp_path):
     enhancer = tiny_enhancer("cross-attention", "transformer")
     made, _ = export(enhancer, tmp_path / "live", encoder=False)
