@@ -14,6 +14,7 @@ METHOD = {
     "threads": 1,
     "p50": "median over windows of each window's median, all rows in turn",
     "p99": "of all hops; a busy machine's other programs are in it",
+    "drift": "p50 of the last quarter of the windows over that of the first, less 1; null below 40 windows",
     "paced": "a hop each hop of real time, sleeping in between",
     "misses_per_hour": "paced hops that were not done when the next was due, extrapolated",
     "rtf": "back-to-back p50 / hop",
@@ -77,11 +78,12 @@ def buffering(block: int, hop: int) -> int:
     return hop - gcd(block, hop)
 
 
-def _times(times: Times) -> dict[str, float]:
+def _times(times: Times) -> dict[str, float | None]:
     return {
         "p50": 1000 * times.p50,
         "p99": 1000 * times.quantile(0.99),
         "max": 1000 * times.quantile(1.0),
         "best": 1000 * times.best,
         "hops": times.hops,
+        "drift": times.drift,
     }

@@ -11,6 +11,7 @@ _Column = tuple[str, Callable[[Mapping[str, Any]], str]]
 
 KEY = (
     "p50, p99, max: ms a hop takes. RTF: p50 back to back / hop. Paced: a hop each hop of real time. "
+    "drift: of p50 back to back, from the first quarter of the run to the last. "
     "miss/h: paced hops that came too late, extrapolated to an hour from {paced:.0f} s. "
     "start: a fresh process up to its first hop. MB/hop: weights and state that a hop touches. "
     "limit: ms to read those at the measured {bandwidth}, or to multiply at {rate:.0f} GMAC/s."
@@ -98,6 +99,7 @@ _LIVE: list[_Column] = [
     ("latency ms", _of("latency_ms", digits=2)),
     ("buffer ms", _of("buffering_ms", digits=2)),
     ("miss/h", _of("misses_per_hour", digits=2)),
+    ("drift %", _of("back_to_back", "drift", scale=100, digits=2)),
     ("CPU %", _of("cpu_percent", digits=2)),
     ("start ms", _of("start_ms")),
     ("RSS MB", _of("resident_bytes", scale=1e-6)),

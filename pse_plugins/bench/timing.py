@@ -12,6 +12,7 @@ from .contender import Contender
 
 _WARM_UP = 3  # hops of a window that are not counted: another model ran before
 _SIGNAL = 10.0  # seconds of sound that goes round
+_TREND = 40  # windows below which a drift is noise
 
 
 @dataclass
@@ -47,6 +48,15 @@ class Times:
     def best(self) -> float:
         """The median of the fastest window, in seconds."""
         return float(min(np.median(window) for window in self.windows))
+
+    @property
+    def drift(self) -> float | None:
+        """How much longer a hop takes in the last quarter of the windows than in the first; None for few windows."""
+        quarter = len(self.windows) // 4
+        if len(self.windows) < _TREND:
+            return None
+        medians = [np.median(window) for window in self.windows]
+        return float(np.median(medians[-quarter:]) / np.median(medians[:quarter]) - 1)
 
     def quantile(self, q: float) -> float:
         """Give a quantile of all hops, in seconds."""

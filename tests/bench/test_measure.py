@@ -44,6 +44,12 @@ def test_one_slow_window_does_not_move_the_median_but_its_hops_are_in_the_quanti
     assert (times.p50, times.best, times.quantile(1.0), times.hops) == (1.0, 1.0, 9.0, 9)
 
 
+def test_drift_is_from_the_first_quarter_of_the_windows_to_the_last_and_not_of_a_few():
+    slower = Times([[1.0, 1.0]] * 10 + [[5.0, 5.0]] * 20 + [[1.0, 2.0]] * 10)
+    assert slower.drift == 0.5
+    assert Times(slower.windows[:39]).drift is None
+
+
 def test_paced_hops_come_each_hop_of_real_time_and_late_ones_are_missed():
     came = []
 
