@@ -7,9 +7,7 @@ of a hidden layer, ``Q`` enrolment utterances, ``N`` frames of an utterance, ``E
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -33,9 +31,7 @@ __all__ = [
     "SpeakerEncoder",
     "State",
     "StateSpec",
-    "append",
     "initial_state",
-    "rings_held_outside",
 ]
 
 SITES = ("input", "after-attention", "features")
@@ -93,7 +89,7 @@ class StateSpec:
         The value it starts with.
     update : {"replace", "ring"}
         ``"ring"``: a step of ``t`` frames drops the ``t`` oldest rows of the first axis and appends ``t``
-        new ones, so that a host can keep a ring buffer and ask only for the new rows.
+        new ones (`rings.append`), so that a host can keep a ring buffer and ask only for the new rows.
     """
 
     name: str
@@ -278,44 +274,6 @@ def initial_state(specs: list[StateSpec], batch: int, like: Tensor) -> State:
         s.name: torch.full((batch, *s.shape), s.init, dtype=s.dtype or like.dtype, device=like.device)
         for s in specs
     }
-
-
-_HELD_OUTSIDE = ContextVar("rings held outside", default=False)
-
-
-def append(ring: Tensor, rows: Tensor) -> Tensor:
-    """Drop the oldest rows of a state whose update is ``"ring"``, and append new ones.
-
-    Within `rings_held_outside` the new rows alone are given: an exported step then moves no more than those.
-
-    Parameters
-    ----------
-    ring : Tensor
-        ``[B, W, ...]``.
-    rows : Tensor
-        ``[B, t, ...]``, ``t`` of any size.
-
-    Returns
-    -------
-    Tensor
-        The last ``W`` rows of both.
-
-    Examples
-    --------
-    >>> append(torch.tensor([[1, 2, 3]]), torch.tensor([[4, 5]])).tolist()
-    [[3, 4, 5]]
-    """
-    return rows if _HELD_OUTSIDE.get() else torch.cat([ring, rows], dim=1)[:, rows.shape[1] :]
-
-
-@contextmanager
-def rings_held_outside() -> Iterator[None]:
-    """Let `append` give the new rows alone, for a host that keeps the rings itself."""
-    token = _HELD_OUTSIDE.set(True)
-    try:
-        yield
-    finally:
-        _HELD_OUTSIDE.reset(token)
 
 
 class Loss(Protocol):

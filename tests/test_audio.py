@@ -7,7 +7,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pse_runtime import audio
-from pse_runtime.audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream
+from pse_runtime.audio_blocks import AudioFormat, BlockReader, BlockWriter
+from pse_runtime.resampling import ResampledStream
 
 from pse_plugins.errors import AudioError
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..contracts import append
+from ..rings import append
 
 _Parts = tuple[Tensor, Tensor]  # of the past and of the present
 

@@ -13,10 +13,10 @@ from ..contracts import (
     SpeakerCue,
     State,
     StateSpec,
-    append,
     initial_state,
 )
 from ..errors import ConfigError
+from ..rings import append
 from .filled import filled_frames, note_filled
 from .relative_attention import RelativeAttention, band, sinusoids
 

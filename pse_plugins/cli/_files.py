@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pse_runtime.audio_blocks import SUFFIXES, BlockProcessor
+from pse_runtime.audio_blocks import SUFFIXES
+from pse_runtime.resampling import BlockProcessor
 
 from ..errors import AudioError
 from ._finite import FiniteStream

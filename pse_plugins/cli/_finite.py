@@ -10,7 +10,7 @@ from ..blame import suspects
 from ..errors import ComponentError
 
 if TYPE_CHECKING:
-    from pse_runtime.audio_blocks import BlockProcessor
+    from pse_runtime.resampling import BlockProcessor
 
     from ..enhancer import Enhancer
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state, rings_held_outside
+from ..contracts import Prepared, SpeakerCue, StateSpec, initial_state
 from ..enhancer import Enhancer
+from ..rings import rings_held_outside
 
 
 class StepModule(nn.Module):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor, ResampledStream
 from .control import Control, ControlledStream
 from .errors import ConfigError
 from .guard import CleanedStream, RecoveringStream, Restartable
@@ -17,6 +16,7 @@ from .live_enrolment import FADE, WARM_UP, EnrollingStream
 from .live_model import LiveModel
 from .mixing import MixedStream
 from .options import LiveOptions
+from .resampling import BlockProcessor, ResampledStream
 from .say import remark
 from .switching import PassingStream, SwitchingStream
 from .voices import find_voices, read_voices

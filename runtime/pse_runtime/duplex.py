@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor
+from .resampling import BlockProcessor
 
 _BACKLOG = 0.25  # seconds of input that may wait for the thread
 

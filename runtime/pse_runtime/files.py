@@ -10,7 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from .audio_blocks import AudioFormat, BlockProcessor, BlockReader, BlockWriter, ResampledStream
+from .audio_blocks import AudioFormat, BlockReader, BlockWriter
+from .resampling import BlockProcessor, ResampledStream
 from .say import remark
 
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor
 from .errors import AudioError, PseError
+from .resampling import BlockProcessor
 from .say import remark
 
 LOUDEST = 10.0

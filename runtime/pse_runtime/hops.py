@@ -86,9 +86,9 @@ class HopStream(ABC):
         self._to_drop, self._owed = other._to_drop, other._owed
 
     def save(self) -> dict[str, Any]:
-        """Copy all that the next samples depend on, but for model and speaker: name -> array or number."""
+        """Copy all that the next samples depend on, but for model and speaker: name -> array, number or text."""
         own = {"pending": self._pending.copy(), "to_drop": self._to_drop, "owed": self._owed}
-        return {**own, **self._save()}
+        return {"form": self._form(), **own, **self._save()}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `save` gave, of this stream or of another one of the same model.
@@ -98,7 +98,7 @@ class HopStream(ABC):
         BundleError
             If it was saved by a stream of another model.
         """
-        unlike = sorted(_unlike(self.save(), saved))
+        unlike = sorted(set(self._form()) ^ set(saved.get("form", [])))
         if unlike:
             raise BundleError(f"this state was saved by a stream of another model ({', '.join(unlike[:3])})")
         self._pending = saved["pending"].copy()
@@ -132,24 +132,13 @@ class HopStream(ABC):
         """Put the state back to what a stream starts from."""
 
     @abstractmethod
+    def _form(self) -> list[str]:
+        """Say what states of this model are made of, a line each: streams alike in it can restore each other's."""
+
+    @abstractmethod
     def _save(self) -> dict[str, Any]:
         """Copy the state, name -> array or number."""
 
     @abstractmethod
     def _restore(self, saved: dict[str, Any]) -> None:
         """Set the state to what `_save` gave."""
-
-
-def _unlike(here: dict[str, Any], saved: dict[str, Any]) -> set[str]:
-    """Name what one of two saved states has otherwise than the other; the number of pending samples may differ."""
-    shapes = [
-        {
-            name: value.shape
-            for name, value in {**state, **state.get("arrays", {})}.items()
-            if hasattr(value, "shape")
-        }
-        for state in (here, saved)
-    ]
-    same = {name for name in shapes[0] if name == "pending" or shapes[0][name] == shapes[1].get(name)}
-    changing = {name for state in shapes for name in state if name.startswith("coming ")}
-    return (set(shapes[0]) | set(shapes[1]) | (set(here) ^ set(saved))) - same - changing

@@ -7,7 +7,7 @@ from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import BinaryIO
 
-from .audio_blocks import AudioFormat, BlockReader, BlockWriter, ResampledStream, resampling_wait
+from .audio_blocks import AudioFormat, BlockReader, BlockWriter
 from .chain import Start, most_held, outer, starter
 from .devices import Devices, sound_library, watch
 from .duplex import Duplex
@@ -17,6 +17,7 @@ from .live_model import LiveModel
 from .meter import Meter, MeteredStream
 from .options import LiveOptions
 from .pcm import stream_pipe
+from .resampling import ResampledStream, resampling_wait
 from .say import remark
 
 _SPARE = 1  # blocks more than a device's result waits for, so that the thread may be late

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor
+from .resampling import BlockProcessor
 from .say import status
 
 _EVERY = 1.0  # seconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor
 from .errors import ConfigError
+from .resampling import BlockProcessor
 
 
 def dry_share(max_suppression_db: float | None = None, dry_wet: float = 1.0) -> float:

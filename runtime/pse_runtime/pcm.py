@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .audio_blocks import BlockProcessor, to_s16
+from .audio_blocks import to_s16
 from .errors import AudioError, ConfigError
+from .resampling import BlockProcessor
 from .say import remark
 
 FULL_SCALE = 32768.0

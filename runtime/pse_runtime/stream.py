@@ -49,6 +49,7 @@ class Stream(HopStream):
             _OwnLane(manifest.state, shared, self._period, self._samples, session, given)
             for session, given in zip(sessions, prepared)
         ]
+        self._specs = manifest.state
         self._policy, self._votes = manifest.selection(), manifest.votes
         self._phase = self._heard = self._age = self._active = 0
         self._coming = _NOBODY
@@ -95,6 +96,9 @@ class Stream(HopStream):
             buffer.fill(buffer.spec.start(), 0)
         for lane in self._lanes:
             lane.start(0)
+
+    def _form(self) -> list[str]:
+        return [f"{len(self._lanes)} branches", *(f"{spec.name} {list(spec.shape)}" for spec in self._specs)]
 
     _COUNTS = ("heard", "age", "active", "coming")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from live_rig import pse_stream, put, run, s16, talk
-from pse_runtime.audio_blocks import ResampledStream
 from pse_runtime.errors import ConfigError
 from pse_runtime.mixing import MixedStream, dry_share
+from pse_runtime.resampling import ResampledStream
 from pse_runtime.switching import PassingStream
 
 
