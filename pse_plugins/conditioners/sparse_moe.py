@@ -73,19 +73,21 @@ class SparseMoe(Conditioner):
         self.norm = nn.LayerNorm(dim)
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
-        """Gate the experts: their indices and weights, ``[B, K]`` in training, ``[B, top_k]`` in evaluation."""
+        """Gate the experts: all ``K`` with their weights in training, those of the utterance in evaluation."""
         vector = read_cue(cue, self.view, self.normalise)[0][:, 0]  # [B, cue_dim]
         gates = (self.temperature * self.gate(vector)).softmax(-1)
         if not self.training:
             weights, chosen = gates.topk(self.top_k, dim=-1)
-            return Prepared({"weights": weights / weights.sum(-1, keepdim=True), "experts": chosen})
+            own = {"up": self.up[chosen], "bias": self.bias[chosen], "down": self.down[chosen]}
+            return Prepared({"weights": weights / weights.sum(-1, keepdim=True), **own})
         loss = self.balance * (gates.shape[1] * gates.mean(0).square().sum() - 1)
-        chosen = torch.arange(gates.shape[1], device=gates.device).expand_as(gates)
-        return Prepared({"weights": gates, "experts": chosen}, {"balance": loss})
+        every = {"up": self.up, "bias": self.bias, "down": self.down}
+        expanded = {name: tensor.expand(len(gates), *tensor.shape) for name, tensor in every.items()}
+        return Prepared({"weights": gates, **expanded}, {"balance": loss})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Run features ``[B, T, C]`` through the gated experts."""
-        chosen, weights = prepared.tensors["experts"], prepared.tensors["weights"]
-        hidden = torch.relu(x.unsqueeze(1) @ self.up[chosen] + self.bias[chosen])  # [B, k, T, hidden]
-        mixed = hidden * weights[..., None, None] @ self.down[chosen]  # [B, k, T, C]
+        up, bias, down = (prepared.tensors[name] for name in ("up", "bias", "down"))  # [B, k, ...]
+        hidden = torch.relu(x.unsqueeze(1) @ up + bias)  # [B, k, T, hidden]
+        mixed = hidden * prepared.tensors["weights"][..., None, None] @ down  # [B, k, T, C]
         return self.norm(x + mixed.sum(1))
