@@ -1,12 +1,16 @@
-"""Cues of a frozen speaker encoder, computed once per recording."""
+"""Cues of a frozen speaker encoder, computed once per recording, or once for many trainings."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from ..contracts import SpeakerCue, SpeakerEncoder
 from ..data import ClipRef, SpeechPool
@@ -28,12 +32,20 @@ class CueBank:
         Keep the tokens too (as float16), not only the vectors.
     max_bytes : int
         The least recently used recordings are forgotten beyond this.
+    folder : Path or None
+        Keep all on disk, too, for other trainings with this encoder: a file a recording, named by what was heard.
     """
 
     def __init__(
-        self, encoder: SpeakerEncoder, pools: Sequence[SpeechPool], tokens: bool, max_bytes: int = 4 << 30
+        self,
+        encoder: SpeakerEncoder,
+        pools: Sequence[SpeechPool],
+        tokens: bool,
+        max_bytes: int = 4 << 30,
+        folder: Path | None = None,
     ) -> None:
         self.encoder, self.pools, self.tokens, self.max_bytes = encoder, list(pools), tokens, max_bytes
+        self.folder, self._heard_by = folder, f"{encoder.fingerprint()} {tokens}" if folder else ""
         self._kept: OrderedDict[tuple[str, int], tuple[dict[ClipRef, int], SpeakerCue]] = OrderedDict()
         self._bytes = 0
 
@@ -81,19 +93,41 @@ class CueBank:
         utterance, length = key
         pool = next(p for p in self.pools if p.knows(utterance))
         grid = pool.clip_grid(utterance, length)
-        device = next(iter([*self.encoder.parameters(), torch.zeros(0)])).device
-        clips = [torch.from_numpy(pool.clip(ref)) for ref in grid]
-        lengths = torch.tensor([[len(clip)] for clip in clips], device=device)
-        padded = nn.utils.rnn.pad_sequence(clips, batch_first=True).unsqueeze(1).to(device)  # [B, 1, S]
-        with torch.no_grad():
-            cue = self.encoder(padded, lengths)
-        kept = slice(None) if self.tokens else slice(0, 1)
-        cues = SpeakerCue(cue.tokens[:, 0, kept].half(), cue.mask[:, 0, kept], cue.vectors[:, 0])
+        cues = self._on_disk([torch.from_numpy(pool.clip(ref)) for ref in grid])
         self._kept[key] = ({ref: i for i, ref in enumerate(grid)}, cues)
         self._bytes += _size(cues)
         while self._bytes > self.max_bytes and len(self._kept) > 1:
             _, (_, old) = self._kept.popitem(last=False)
             self._bytes -= _size(old)
+
+    def _on_disk(self, clips: Sequence[Tensor]) -> SpeakerCue:
+        """Give the cues of clips, from the folder where they are in it."""
+        if self.folder is None:
+            return self._heard(clips)
+        digest = hashlib.sha256(self._heard_by.encode())
+        for clip in clips:
+            digest.update(clip.numpy().tobytes())
+        path = self.folder / f"{digest.hexdigest()[:32]}.safetensors"
+        if path.is_file():
+            return SpeakerCue(**load_file(path, str(self._device())))
+        cues = self._heard(clips)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        save_file({n: t.contiguous() for n, t in vars(cues).items()}, part)
+        os.replace(part, path)
+        return cues
+
+    def _heard(self, clips: Sequence[Tensor]) -> SpeakerCue:
+        """Encode clips ``[S]`` as one batch."""
+        lengths = torch.tensor([[len(clip)] for clip in clips], device=self._device())
+        padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True).unsqueeze(1)  # [B, 1, S]
+        with torch.no_grad():
+            cue = self.encoder(padded.to(self._device()), lengths)
+        kept = slice(None) if self.tokens else slice(0, 1)
+        return SpeakerCue(cue.tokens[:, 0, kept].half(), cue.mask[:, 0, kept], cue.vectors[:, 0])
+
+    def _device(self) -> torch.device:
+        return next(iter([*self.encoder.parameters(), torch.zeros(0)])).device
 
 
 def _size(cue: SpeakerCue) -> int:
