@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..rings import append
+from .blocks import Blocks
 
+_NEVER = -1e9  # a score that leaves no weight
 _Parts = tuple[Tensor, Tensor]  # of the past and of the present
 
 
@@ -68,7 +70,8 @@ class RelativeAttention(nn.Module):
         keys, values : Tensor
             Of the past; ``W`` is 0 where attention goes both ways.
         bias : Tensor
-            Added to the scores ``[B, heads, t, W + t]``: very negative where a query must not look.
+            Added to the scores: what `where_filled` made, or, where attention goes both ways, anything that
+            broadcasts with ``[B, heads, t, t]``.
 
         Returns
         -------
@@ -83,15 +86,28 @@ class RelativeAttention(nn.Module):
     def _several(
         self, query: Tensor, positions: Tensor, keys: _Parts, values: _Parts, bias: Tensor
     ) -> Tensor:
-        """Let frames ``[B, t, C]`` attend."""
-        frames, split = query.shape[1], self._split(query)  # [B, heads, t, head_dim]
-        content = (split + self.content_bias) @ self._split(torch.cat(keys, dim=1)).transpose(-1, -2)
+        """Let frames ``[B, t, C]`` attend, block by block."""
+        key, value = torch.cat(keys, dim=1), torch.cat(values, dim=1)
+        if self.both_ways:
+            return self._all(query, positions, key, value, bias)
+        blocks = Blocks(query.shape[1], keys[0].shape[1])
+        attended = self._all(blocks.cut(query), positions, blocks.windows(key), blocks.windows(value), bias)
+        return blocks.join(attended)
+
+    def _all(self, query: Tensor, positions: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """Let frames ``[B, t, C]`` attend to all of ``[B, W + t, C]``."""
+        frames, split, scale = (
+            query.shape[1],
+            self._split(query),
+            self.head_dim**-0.5,
+        )  # [B, heads, t, head_dim]
+        content = ((split + self.content_bias) * scale) @ self._split(key).transpose(-1, -2)
         places = positions.unflatten(1, (self.heads, self.head_dim))
-        distance = _skew((split + self.position_bias) @ places)
+        distance = _skew(((split + self.position_bias) * scale) @ places)
         if self.both_ways:
             distance = distance[..., frames - 1 : 2 * frames - 1]
-        weights = ((content + distance) * self.head_dim**-0.5 + bias).softmax(-1)  # [B, heads, t, W + t]
-        return (weights @ self._split(torch.cat(values, dim=1))).transpose(1, 2).flatten(2)
+        weights = (content + distance + bias).softmax(-1)  # [B, heads, t, W + t]
+        return (weights @ self._split(value)).transpose(1, 2).flatten(2)
 
     def _one(self, query: Tensor, positions: Tensor, keys: _Parts, values: _Parts, bias: Tensor) -> Tensor:
         """Let one frame ``[B, 1, C]`` attend, and neither copy nor transpose what is past.
@@ -112,12 +128,14 @@ class RelativeAttention(nn.Module):
         return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
 
 
-def band(frames: int, look_back: int, filled: Tensor) -> Tensor:
-    """Make the bias ``[B, 1, t, W + t]`` that shows the last ``W`` frames and the present one, where filled."""
-    query = torch.arange(frames, device=filled.device).unsqueeze(1)
-    offset = torch.arange(look_back + frames, device=filled.device) - query  # 0 is farthest, W the present
-    allowed = ((offset >= 0) & (offset <= look_back)) & (filled > 0).unsqueeze(1)
-    return torch.zeros_like(allowed, dtype=filled.dtype).masked_fill(~allowed, -1e9).unsqueeze(1)
+def where_filled(filled: Tensor, frames: int) -> Tensor:
+    """Make the bias that hides what holds no frame yet: of ``filled [B, W + t]``, for the last ``t`` frames.
+
+    It is ``[B n, 1, 1, W + size]``, for each of the ``n`` `Blocks` of the frames.
+    """
+    blocks = Blocks(frames, filled.shape[1] - frames)
+    seen = blocks.windows(filled.unsqueeze(-1)).transpose(1, 2)  # [B n, 1, W + size]
+    return torch.zeros_like(seen).masked_fill(seen == 0, _NEVER).unsqueeze(1)
 
 
 def sinusoids(distances: Tensor, dim: int) -> Tensor:
@@ -137,8 +155,9 @@ def sinusoids(distances: Tensor, dim: int) -> Tensor:
 def _skew(scores: Tensor) -> Tensor:
     """Move scores by distance ``[..., t, D]`` to the places they speak of, ``[..., t, D - 1 + t]``.
 
-    Row ``q`` is moved ``q`` places to the right, so that a place is the same frame in all rows.
+    Row ``q`` is moved ``q`` places to the right, so that a place is the same frame in all rows; what is at no
+    such distance is never attended to.
     """
     frames, width = scores.shape[-2:]
-    padded = functional.pad(scores, (0, frames)).flatten(-2)
+    padded = functional.pad(scores, (0, frames), value=_NEVER).flatten(-2)
     return padded[..., : frames * (width - 1 + frames)].unflatten(-1, (frames, width - 1 + frames))

@@ -18,7 +18,7 @@ from ..contracts import (
 from ..errors import ConfigError
 from ..rings import append
 from .filled import filled_frames, note_filled
-from .relative_attention import RelativeAttention, band, sinusoids
+from .relative_attention import RelativeAttention, sinusoids, where_filled
 
 
 class Transformer(Backbone):
@@ -140,7 +140,7 @@ class Transformer(Backbone):
             raise ConfigError("transformer: a bidirectional one cannot stream; it needs the whole signal")
         frames = features.shape[1]
         filled = torch.cat([state["filled"], torch.ones_like(features[:, :, 0])], dim=1)  # [B, W + t]
-        mask, new = self._run(features, prepared, state, band(frames, self.look_back, filled))
+        mask, new = self._run(features, prepared, state, where_filled(filled, frames))
         return mask, {"filled": append(state["filled"], torch.ones_like(features[:, :, 0])), **new}
 
     def _run(self, features: Tensor, prepared: Prepared, past: State, bias: Tensor) -> tuple[Tensor, State]:

@@ -131,5 +131,5 @@ class CrossAttention(Conditioner):
 
 def _weights(query: Tensor, prepared: Prepared) -> Tensor:
     """Let queries ``[B, heads, T, head_dim]`` choose among the keys, ``[B, heads, T, rows]``."""
-    scores = query @ prepared.tensors["key"] * query.shape[-1] ** -0.5
+    scores = (query * query.shape[-1] ** -0.5) @ prepared.tensors["key"]
     return (scores + prepared.tensors["bias"]).softmax(-1)

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from .. import __version__
 from ..data.manifest import digest
 from .checkpoints import AtomicCheckpointer, load_best
+from .memory import keep_freed_memory
 from .record import commit
 from .schedule import Budget, Schedule
 from .steady import SteadyBrain
@@ -132,6 +133,8 @@ def fit(
         run_opts=job.run_opts.get("run_opts", job.run_opts),
         checkpointer=checkpointer,
     )
+    if torch.device(brain.device).type == "cpu":
+        keep_freed_memory()
     brain.on_scores = lambda record: _log(job.folder, record, brain)
     workers = {"num_workers": int(job.settings.get("num_workers") or 0)}
     brain.fit(

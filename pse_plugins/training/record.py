@@ -145,7 +145,8 @@ def check_same_model(enhancer: Enhancer, output: Path) -> None:
 
 
 _HOW = {
-    *("number_of_epochs", "max_minutes", "optimizer_step_limit", "evaluate", "valid_batch_size", "cue_cache"),
+    *("number_of_epochs", "max_minutes", "optimizer_step_limit", "evaluate", "valid_batch_size"),
+    *("cue_cache", "cue_folder"),
     *("num_workers", "threads", "noprogressbar", "ckpt_interval_minutes", "ckpt_interval_steps", "max_bytes"),
     *("precision", "eval_precision", "find_unused_parameters", "licence", "requires_plugins"),
     *("data_folder", "noise_folder", "save_folder", "output_folder"),

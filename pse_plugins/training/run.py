@@ -37,6 +37,7 @@ USED = (
         "schedule",
         "opt_class",
         "cue_cache",
+        "cue_folder",
         "standardise",
         "max_minutes",
     ),
@@ -148,12 +149,12 @@ def _standardise(enhancer: Enhancer, data: RecipeData, count: int) -> None:
 def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> CueBank | None:
     """Make a bank for a frozen encoder's cues, with tokens where a conditioner reads them."""
     encoder = enhancer.speaker_encoder
-    cache = settings.get("cue_cache", True)
-    if encoder is None or not encoder.frozen or not enhancer.needs_cue or not cache:
+    if encoder is None or not encoder.frozen or not enhancer.needs_cue or not settings.get("cue_cache", True):
         return None
     views = {m.view for m in enhancer.modules() if isinstance(m, Conditioner)}
     tokens = bool(views - {"vector", "utterances"})
     for part in (data.train, data.valid):
         part.enrolment_audio = "none" if part.augmentation is None else "right"
-    folder = Path(cache) if isinstance(cache, str) else None
-    return CueBank(encoder, [data.train.speech, data.valid.speech], tokens, folder=folder)
+    folder = settings.get("cue_folder")
+    pools = [data.train.speech, data.valid.speech]
+    return CueBank(encoder, pools, tokens, folder=Path(folder) if folder else None)

@@ -9,7 +9,7 @@ from tiny_models import OFFLINE, tiny_enhancer
 from torch import nn
 from torch.nn import functional
 
-from pse_plugins.backbones.relative_attention import RelativeAttention, band, sinusoids
+from pse_plugins.backbones.relative_attention import RelativeAttention, sinusoids, where_filled
 from pse_plugins.contracts import Prepared, SpeakerCue, initial_state
 from pse_plugins.errors import ConfigError
 from pse_plugins.testing import integration
@@ -47,14 +47,19 @@ def expected(made, x, allowed):
     return made.out(torch.stack(rows).view(len(x), 8))
 
 
+@pytest.mark.parametrize(("frames", "back"), [(7, 3), (7, 0), (70, 3), (70, 40), (64, 32), (33, 32), (97, 8)])
 @torch.no_grad()
-def test_attention_over_the_past_is_transformer_xl_s():
-    made, x, back = attention(False), torch.randn(7, 8).double(), 3
+def test_attention_over_the_past_is_transformer_xl_s(frames, back):
+    """In one block and in several; the first item with nothing before it, the other with as much as it sees."""
+    made, x = attention(False), torch.randn(2, back + frames, 8).double()
     places = made.positions(sinusoids(torch.arange(back, -1, -1.0).double(), 8))
-    past = torch.zeros(1, back, 8).double()
-    filled = torch.cat([torch.zeros(1, back), torch.ones(1, 7)], 1).double()
-    got, _, _ = made(x[None], places, past, past, band(7, back, filled))
-    torch.testing.assert_close(got[0], expected(made, x, lambda q, k: 0 <= q - k <= back))
+    before = x[:, :back] * torch.tensor([0.0, 1.0])[:, None, None]
+    filled = torch.ones(2, back + frames).double()
+    filled[0, :back] = 0
+    got, _, _ = made(x[:, back:], places, made.key(before), made.value(before), where_filled(filled, frames))
+    near = expected(made, x[1], lambda q, k: 0 <= q - k <= back)[back:]
+    torch.testing.assert_close(got[1], near)
+    torch.testing.assert_close(got[0], expected(made, x[0, back:], lambda q, k: 0 <= q - k <= back))
 
 
 @torch.no_grad()
@@ -65,7 +70,7 @@ def test_frame_by_frame_attention_is_the_same():
     rows = []
     for t in range(7):
         filled = torch.cat([torch.zeros(1, max(0, back - t)), torch.ones(1, min(t, back) + 1)], 1).double()
-        row, keys, values = made(x[None, t : t + 1], places, keys, values, band(1, back, filled))
+        row, keys, values = made(x[None, t : t + 1], places, keys, values, where_filled(filled, 1))
         rows.append(row[0])
     torch.testing.assert_close(torch.cat(rows), expected(made, x, lambda q, k: 0 <= q - k <= back))
 
@@ -85,7 +90,7 @@ def decoder_layer(name):
     made, cue = row(name)
     prepared = made.prepare(cue).part("layers.4")
     state = initial_state(made.state_spec(), 2, torch.zeros(1).double())
-    bias = band(6, 5, torch.cat([state["filled"], torch.ones(2, 6)], 1))
+    bias = where_filled(torch.cat([state["filled"], torch.ones(2, 6)], 1), 6)
     given = (prepared.tensors["positions"], state["keys.4"], state["values.4"], bias)
 
     def attend(y):
