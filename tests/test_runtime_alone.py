@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-import sys
-import venv
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from tiny_models import tiny_enhancer
+from wheels import wheel_environment
 
 from pse_plugins.export import export
 
 ROOT = Path(__file__).parent.parent
 
 
-def needed(name, found):
-    """Collect a distribution and, without extras, all that it needs."""
-    key = re.split(r"[ ;<>=!~\[(]", name)[0].lower().replace("_", "-")
-    if key in found:
-        return
-    try:
-        found[key] = distribution(key)
-    except PackageNotFoundError:  # for another platform
-        return
-    for other in found[key].requires or ():
-        if "extra ==" not in other:
-            needed(other, found)
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """Make the environment: the built wheel, and links to what its metadata names."""
-    folder = tmp_path_factory.mktemp("alone")
-    venv.create(folder / "venv", with_pip=False)
-    (site,) = (folder / "venv").glob("lib/python*/site-packages")
-    build = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run(
-        [*build, "--quiet", "--target", site, str(ROOT / "runtime")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = {}
-    needed("pse-runtime", found)
-    for key, dist in found.items():
-        tops = (
-            {file.parts[0] for file in dist.files or () if ".." not in file.parts}
-            if key != "pse-runtime"
-            else ()
-        )
-        for top in tops:
-            if top != "__pycache__" and not (site / top).exists():
-                (site / top).symlink_to(Path(dist.locate_file(top)))
-    assert {"numpy", "onnxruntime", "soundfile", "soxr", "safetensors"} < set(found)
-    return folder / "venv" / "bin" / "python"
+    path, found = wheel_environment(tmp_path_factory.mktemp("alone"), {"pse-runtime": ROOT / "runtime"})
+    assert {"numpy", "onnxruntime", "soundfile", "soxr", "safetensors"} < found
+    return path
 
 
 @pytest.mark.slow
