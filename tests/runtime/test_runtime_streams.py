@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -87,6 +88,22 @@ def test_as_many_samples_come_out_as_went_in_and_never_later_than_the_latency(an
         given_ += len(stream.feed(SOUND[i : i + any_model.hop]))
         taken += any_model.hop
         assert taken - given_ <= any_model.latency - any_model.hop
+
+
+def test_hops_leave_nothing_behind_and_hold_no_more_than_a_few_of_themselves(any_model, who):
+    stream, hop = any_model.stream(who), talk(1)[: any_model.hop]
+    for _ in range(100):
+        stream.feed(hop)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(2000):
+            stream.feed(hop)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2048  # bytes; what a hop left behind would be there 2000 times
+    assert peak - before < 2048 + 20 * hop.nbytes
 
 
 def test_who_is_kept_matters(model, voices):
