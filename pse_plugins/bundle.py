@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pse_runtime.manifest import is_exported
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
@@ -140,6 +141,10 @@ def describe(folder: str | Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if is_exported(folder):
+            raise BundleError(
+                f"{folder}: an exported model, which pse stream and pse-stream run; name the bundle that it was made of"
+            ) from error
         raise BundleError(
             f"{folder}: no bundle there (no {CONFIG}); training writes one to its output folder, as bundle/"
         ) from error

@@ -12,7 +12,7 @@ _Column = tuple[str, Callable[[Mapping[str, Any]], str]]
 KEY = (
     "p50, p99, max: ms a hop takes. RTF: p50 back to back / hop. Paced: a hop each hop of real time. "
     "drift: of p50 back to back, from the first quarter of the run to the last. "
-    "miss/h: paced hops that came too late, extrapolated to an hour from {paced:.0f} s. "
+    "miss/h: paced hops that came too late, extrapolated to an hour from {paced:.2g} s. "
     "start: a fresh process up to its first hop. MB/hop: weights and state that a hop touches. "
     "limit: ms to read those at the measured {bandwidth}, or to multiply at {rate:.0f} GMAC/s."
 )
@@ -23,7 +23,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     rows = report["rows"]
     return [
         _table("Time of a hop, in ms: back to back, then paced", _TIME, rows),
-        _table("Live", _LIVE, rows),
+        _table("Live: latency, buffer and start in ms", _LIVE, rows),
         _table("Cost, and the limit of this machine", _COST, rows),
     ]
 
@@ -96,12 +96,12 @@ _TIME: list[_Column] = [
     *((name, _of("paced", name)) for name in ("p50", "p99", "max")),
 ]
 _LIVE: list[_Column] = [
-    ("latency ms", _of("latency_ms", digits=2)),
-    ("buffer ms", _of("buffering_ms", digits=2)),
+    ("latency", _of("latency_ms", digits=2)),
+    ("buffer", _of("buffering_ms", digits=2)),
     ("miss/h", _of("misses_per_hour", digits=2)),
     ("drift %", _of("back_to_back", "drift", scale=100, digits=2)),
     ("CPU %", _of("cpu_percent", digits=2)),
-    ("start ms", _of("start_ms")),
+    ("start", _of("start_ms")),
     ("RSS MB", _of("resident_bytes", scale=1e-6)),
 ]
 _COST: list[_Column] = [

@@ -73,10 +73,18 @@ def command(
 def _find(models: list[Path], peers: Path | None, folder: Path) -> list[Contender]:
     """Load what was asked for; the default model is exported to a folder."""
     from ..bench import default_contenders, find_contenders
+    from ..bundle import find_model
+    from ..errors import ConfigError
+    from ..export.tracing import need_exporter
 
     if models:
         return find_contenders(models, peers)
-    remark("exporting the default model ...")
+    try:
+        need_exporter()
+    except ConfigError as error:
+        remark(f"{error}; without it the default model is measured with torch alone")
+        return find_contenders([find_model()], peers)
+    remark("exporting the default model, twice ...")
     return default_contenders(folder, peers)
 
 

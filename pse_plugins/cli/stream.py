@@ -103,14 +103,18 @@ def command(
 
 def _run(options: LiveOptions, model: Path | None, device: str) -> None:
     """Stream with a bundle, or with what pse export wrote, as pse-stream does."""
+    from pse_runtime.errors import ConfigError
     from pse_runtime.live import run_live
     from pse_runtime.live_model import live_model
     from pse_runtime.manifest import is_exported
 
     enhancer = None
     with nullcontext(sys.stdout.buffer) if options.file is not None else _own_stdout() as sink:
-        if model is not None and is_exported(model):
-            run_live(live_model(model), options, sink)
+        chosen = model or os.environ.get("PSE_MODEL")
+        if chosen and is_exported(chosen):
+            if device != "cpu":
+                raise ConfigError("an exported model runs on the CPU; leave --device out, or name a bundle")
+            run_live(live_model(Path(chosen)), options, sink)
         else:
             enhancer = load_model(model, device)
             live, kept = _live_model(enhancer)

@@ -148,7 +148,7 @@ def write_encoder(enhancer: Enhancer, folder: Path, seconds: float) -> Enrolment
     samples = round(seconds * encoder.sample_rate)
     about = Enrolment(name, enhancer.cue_fingerprint(), encoder.sample_rate, samples)
     if samples == 0:
-        return replace(about, reason="the speaker encoder was left out")
+        return replace(about, reason="its speaker encoder was left out (--no-encoder)")
     clip = 0.1 * torch.randn(1, 1, samples)
     inputs: dict[str, Tensor] = {"clip": clip, "lengths": torch.tensor([[samples // 2]])}
     try:

@@ -2,8 +2,17 @@
 
 from typing import Any
 
-__all__ = ["load"]
+__all__ = ["Profile", "load"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Profile` when it is wanted, so that importing the package costs nothing."""
+    if name == "Profile":
+        from .profile import Profile
+
+        return Profile
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(folder: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .control import Control, ControlledStream
-from .errors import ConfigError
+from .errors import AudioError, ConfigError
 from .guard import CleanedStream, RecoveringStream, Restartable
 from .hops import HopStream
 from .live_enrolment import FADE, WARM_UP, EnrollingStream
@@ -48,7 +48,8 @@ def starter(model: LiveModel, options: LiveOptions, stack: ExitStack) -> Start:
     if options.control is not None:
         start = _choosing(model, options, stack.enter_context(Control(options.control)))
     elif options.enrol_live is not None:
-        start = _enrolling(model, options, options.enrol_live)
+        model.check_enrols()
+        start = _enrolling(model, options, options.enrol_live, stack)
     else:
         profile = model.read(options.enrol)
         _save(profile, options)
@@ -90,8 +91,24 @@ def _choosing(model: LiveModel, options: LiveOptions, control: Control) -> Calla
     return start
 
 
-def _enrolling(model: LiveModel, options: LiveOptions, seconds: float) -> Callable[[], Restartable]:
-    """Give what starts a stream that keeps whoever speaks first."""
+def _enrolling(
+    model: LiveModel, options: LiveOptions, seconds: float, stack: ExitStack
+) -> Callable[[], Restartable]:
+    """Give what starts a stream that keeps whoever speaks first; at the end it is an error if nobody has."""
+    made: list[Any] = []
+
+    def done(profile: Any) -> None:
+        made.append(profile)
+        _save(profile, options)
+
+    def check(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not made:
+            raise AudioError(
+                "nobody was enrolled, and no profile written: the input had too little speech; let it have more, or "
+                "take a smaller --enrol-live"
+            )
+
+    stack.push(check)
     return lambda: EnrollingStream(
         model.enrol,
         model.start,
@@ -100,7 +117,7 @@ def _enrolling(model: LiveModel, options: LiveOptions, seconds: float) -> Callab
         model.latency,
         seconds,
         options.mute_until_enrolled,
-        lambda profile: _save(profile, options),
+        done,
     )
 
 

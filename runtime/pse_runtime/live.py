@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from contextlib import ExitStack, nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import BinaryIO
 
@@ -17,7 +20,7 @@ from .live_model import LiveModel
 from .meter import Meter, MeteredStream
 from .options import LiveOptions
 from .pcm import stream_pipe
-from .resampling import ResampledStream, resampling_wait
+from .resampling import ResampledStream
 from .say import remark
 
 _SPARE = 1  # blocks more than a device's result waits for, so that the thread may be late
@@ -51,7 +54,7 @@ def run_live(model: LiveModel, options: LiveOptions, sink: BinaryIO, keep: int =
     """
     if options.on_devices:
         sound_library()
-    with ExitStack() as stack:
+    with _ended_in_order(), ExitStack() as stack:
         start = starter(model, options, stack)
         if options.on_devices:
             _stream_devices(start, model, options)
@@ -60,6 +63,19 @@ def run_live(model: LiveModel, options: LiveOptions, sink: BinaryIO, keep: int =
         else:
             return _stream_file(start, model, options, keep)
     return None
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the program as an exit does, so that what was opened is closed and what was made is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stream_raw(start: Start, model: LiveModel, options: LiveOptions, sink: BinaryIO) -> None:
@@ -128,7 +144,7 @@ def _stream_file(start: Start, model: LiveModel, options: LiveOptions, keep: int
     show(f"algorithmic latency  {1000 * model.latency / sample_rate:.1f} ms ({model.latency} samples)")
     show(f"in blocks of {size:<6}  {1000 * seen.held / rate:.1f} ms at most between in and out")
     if rate != sample_rate:
-        wait = 1000 * resampling_wait(rate, sample_rate, size) / rate
+        wait = _resampling_ms(model, rate, size)
         show(f"resampling           {wait:.1f} ms of them: from {rate} Hz to {sample_rate} Hz and back")
     show(f"real-time factor     {seen.busy / seen.seconds / channels:.3f} a channel, one thread")
     return seen
@@ -143,8 +159,15 @@ def _tell_resampling(model: LiveModel, rate: int, block: int) -> None:
     """Say what another rate than the model's costs."""
     own = model.sample_rate
     if rate != own:
-        wait = 1000 * resampling_wait(rate, own, block) / rate
+        wait = _resampling_ms(model, rate, block)
         remark(f"resampling from {rate} Hz adds {wait:.0f} ms; the model's own rate, {own} Hz, none")
+
+
+def _resampling_ms(model: LiveModel, rate: int, block: int) -> float:
+    """Measure what another rate than the model's adds to the delay of blocks that take as long."""
+    own = model.sample_rate
+    there, here = most_held(model, rate, block), most_held(model, own, max(1, round(block * own / rate)))
+    return 1000 * (there / rate - here / own)
 
 
 def show(line: str) -> None:

@@ -95,7 +95,7 @@ class EnrollingStream:
         if self._thread is not None:
             self._finish()
         if self._profile is None:
-            remark(f"the input ended with {self._heard.seconds:.1f} s of speech: nobody was enrolled")
+            remark(f"the input ended with {self._heard.seconds:.1f} of {self._seconds:g} s of speech")
         return self._inner.flush()
 
     def forget_signal(self) -> None:

@@ -32,6 +32,8 @@ class LiveModel:
         Makes a profile of a clip ``[S]`` at the model's rate.
     broken : callable
         Gives the error that says what to do when the model gives nothing finite.
+    check_enrols : callable
+        Raises `PseError` if no profile can be made of clips.
     """
 
     sample_rate: int
@@ -42,6 +44,7 @@ class LiveModel:
     read: Callable[[Sequence[Path]], Any]
     enrol: Callable[[np.ndarray], Any]
     broken: Callable[[], PseError]
+    check_enrols: Callable[[], None] = lambda: None
 
 
 def live_model(folder: Path) -> LiveModel:
@@ -67,4 +70,5 @@ def live_model(folder: Path) -> LiveModel:
         broken=lambda: AudioError(
             "the model gives NaN or infinite samples; export it again, or take another --model"
         ),
+        check_enrols=model.check_enrols,
     )

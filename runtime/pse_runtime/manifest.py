@@ -155,9 +155,13 @@ def read(folder: str | Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(
-            f"{folder}: no exported model there (no {NAME}); pse export --out FOLDER writes one"
-        ) from error
+        bundle = (folder / "config.json").is_file()
+        how = (
+            f"it is a bundle: pse export --model {folder}"
+            if bundle
+            else f"no exported model (no {NAME}): pse export"
+        )
+        raise BundleError(f"{folder}: {how} --out FOLDER writes what runs here") from error
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: damaged ({error}); export again") from error
     if not isinstance(content, dict) or content.pop("kind", None) != "pse-step-model":

@@ -14,6 +14,7 @@ from . import audio, manifest
 from .clips import assess, check_clips
 from .errors import AudioError, BundleError
 from .lane import open_session
+from .manifest import Enrolment
 from .profile import Profile
 from .stream import Stream
 
@@ -72,7 +73,7 @@ class Model:
         AudioError
             If there is no clip, or one is empty, silent, not finite or far too short.
         BundleError
-            If the speaker encoder could not be exported.
+            If the speaker encoder was not exported, or could not be.
         """
         return Profile.join(
             [self._enrol(clip, rate, f"clip {i + 1}: ") for i, clip in enumerate(check_clips(clips))]
@@ -154,16 +155,25 @@ class Model:
             return {}
         return _run(self._open(name), cue) if cue else load_file(self.folder / name)
 
-    def _enrol(self, clip: np.ndarray, rate: int, what: str) -> Profile:
-        """Encode one clip."""
+    def check_enrols(self) -> None:
+        """Raise `BundleError`, with the reason, if no profile can be made here."""
+        self._enrolment()
+
+    def _enrolment(self) -> Enrolment:
+        """Give what clips are encoded with."""
         encoder = self.manifest.enrolment
         if encoder is None:
             raise BundleError("this model has no speaker encoder: it takes no enrolment")
         if encoder.graph is None:
             raise BundleError(
-                f"this model's speaker encoder could not be exported ({encoder.reason}); "
+                f"this export enrols nobody: {encoder.reason}; "
                 "make a profile with the model it was exported from: pse enrol CLIP.wav --model BUNDLE"
             )
+        return encoder
+
+    def _enrol(self, clip: np.ndarray, rate: int, what: str) -> Profile:
+        """Encode one clip."""
+        encoder = self._enrolment()
         notes = assess(clip, rate)
         heard = audio.resample(clip, rate, encoder.sample_rate)
         if len(heard) > encoder.samples:

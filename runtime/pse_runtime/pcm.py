@@ -79,7 +79,7 @@ def stream_pipe(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sink.fileno())  # nothing left to flush at exit
         return
     if taken == 0:
-        remark("no audio came in on stdin; nothing goes out")
+        raise AudioError("no audio came in on stdin; check what should write to the pipe")
     if clipped:
         remark(f"{clipped} samples were too loud for 16 bits and are clipped")
 
@@ -87,7 +87,10 @@ def stream_pipe(
 def _samples(data: bytes, form: str) -> np.ndarray:
     """Give float32 samples ``[n]``, full scale being 1."""
     samples = np.frombuffer(data, FORMATS[form])
-    return samples.astype(np.float32) / (FULL_SCALE if form == "s16" else 1)
+    with np.errstate(
+        invalid="ignore"
+    ):  # bytes that are no samples make numbers that are none; the guard says so
+        return samples.astype(np.float32) / (FULL_SCALE if form == "s16" else 1)
 
 
 def _put(sink: BinaryIO, samples: np.ndarray, form: str) -> int:

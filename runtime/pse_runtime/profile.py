@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,9 +49,9 @@ class Profile:
         The encoder's name, for messages.
     """
 
-    tokens: np.ndarray
-    mask: np.ndarray
-    vectors: np.ndarray
+    tokens: np.ndarray = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+    vectors: np.ndarray = field(repr=False)
     fingerprint: str
     sample_rate: int
     notes: Sequence[str] = ()

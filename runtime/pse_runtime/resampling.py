@@ -1,4 +1,4 @@
-"""A stream of one rate on audio of another, and what that adds to its delay."""
+"""A stream of one rate on audio of another."""
 
 from __future__ import annotations
 
@@ -18,38 +18,6 @@ class BlockProcessor(Protocol):
 
     def flush(self) -> np.ndarray:
         """Give the rest."""
-
-
-def resampling_wait(rate: int, inner_rate: int, block: int) -> int:
-    """Measure what two resamplers add to a stream's delay: to its rate, and back.
-
-    Parameters
-    ----------
-    rate, inner_rate : int
-        Rates in Hz of the audio and of the stream.
-    block : int
-        Samples that come at a time.
-
-    Returns
-    -------
-    int
-        Samples at `rate`; 0 where the rates are the same.
-    """
-    block = max(block, rate // 200)
-    stream = ResampledStream(_Through(), rate, inner_rate)
-    for _ in range(4 + rate // block):
-        stream.feed(np.zeros(block, np.float32))
-    return stream.held - block
-
-
-class _Through:
-    """A stream that gives what it takes."""
-
-    def feed(self, block: np.ndarray) -> np.ndarray:
-        return block
-
-    def flush(self) -> np.ndarray:
-        return np.zeros(0, np.float32)
 
 
 class ResampledStream:

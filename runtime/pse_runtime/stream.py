@@ -49,7 +49,7 @@ class Stream(HopStream):
             _OwnLane(manifest.state, shared, self._period, self._samples, session, given)
             for session, given in zip(sessions, prepared)
         ]
-        self._specs = manifest.state
+        self._specs, self._graphs = manifest.state, [manifest.files.get(name, "") for name in manifest.steps]
         self._policy, self._votes = manifest.selection(), manifest.votes
         self._phase = self._heard = self._age = self._active = 0
         self._coming = _NOBODY
@@ -98,7 +98,8 @@ class Stream(HopStream):
             lane.start(0)
 
     def _form(self) -> list[str]:
-        return [f"{len(self._lanes)} branches", *(f"{spec.name} {list(spec.shape)}" for spec in self._specs)]
+        graphs = [f"graph {checksum[:12]}" for checksum in self._graphs]
+        return graphs + [f"{spec.name} {list(spec.shape)}" for spec in self._specs]
 
     _COUNTS = ("heard", "age", "active", "coming")
 

@@ -114,6 +114,17 @@ def test_whoever_is_written_to_a_file_is_kept(tmp_path, clip):
     assert np.abs(gap[4000:]).max() <= 3
 
 
+def test_an_export_may_be_what_the_environment_names_but_is_no_bundle(tmp_path, clip, monkeypatch):
+    export(bundle.load(model()), tmp_path / "live")
+    monkeypatch.setenv("PSE_MODEL", str(tmp_path / "live"))
+    data = s16(talk(0.3))
+    assert len(pse("stream", "--enrol", clip, stdin=data).raw) == len(data)
+    refused = pse("stream", "--enrol", clip, "--device", "cuda", stdin=data)
+    assert refused.code == 2 and "an exported model runs on the CPU" in refused.err
+    refused = pse("enrol", clip, "--out", tmp_path / "me.profile")
+    assert refused.code == 2 and "an exported model, which pse stream and pse-stream run" in refused.err
+
+
 def test_an_exported_model_runs_as_its_bundle_does(tmp_path, clip):
     pytest.importorskip("onnx", reason='pip install "pse-plugins[export]"')
     export(bundle.load(model()), tmp_path / "live", clip_seconds=3.0)

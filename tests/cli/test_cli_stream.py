@@ -68,10 +68,10 @@ def test_an_odd_last_byte_is_left_out_and_said(clip):
     assert "its last byte is left out" in result.err
 
 
-def test_nothing_in_is_nothing_out_and_said(clip):
+def test_nothing_in_is_an_error(clip):
     result = stream(clip, stdin=b"")
-    assert (result.code, result.raw) == (0, b"")
-    assert result.err == "pse: no audio came in on stdin; nothing goes out\n"
+    assert (result.code, result.raw) == (2, b"")
+    assert result.err == "pse: no audio came in on stdin; check what should write to the pipe\n"
 
 
 def test_a_file_on_stdin_is_not_taken_for_samples(clip):

@@ -1,5 +1,8 @@
 """Whoever speaks first is enrolled: pauses do not count, the input passes until then, and the change is in time."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from live_rig import RATE, pse_stream, put, run, s16, talk
@@ -105,7 +108,26 @@ def test_an_error_that_nobody_foresaw_is_raised(model):
 def test_an_input_that_ends_before_is_said(model, capsys):
     out = run(enrolling(model, 5.0), talk(2))
     assert np.array_equal(out, talk(2))
-    assert "of speech: nobody was enrolled" in capsys.readouterr().err
+    assert "of 5 s of speech" in capsys.readouterr().err
+
+
+def test_nobody_enrolled_is_a_mistake_and_what_came_still_goes_out(folder, tmp_path):
+    given = ("--model", folder, "--enrol-live", 5, "--save-profile", tmp_path / "me.profile")
+    piped = pse_stream(*given, stdin=s16(talk(2)))
+    assert piped.code == 2 and "nobody was enrolled, and no profile written" in piped.err
+    assert len(piped.raw) == len(s16(talk(2))) and not (tmp_path / "me.profile").exists()
+
+
+def test_a_model_that_enrols_nobody_is_refused_at_once(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "live")
+    content = json.loads((tmp_path / "live" / "manifest.json").read_text())
+    content["enrolment"] |= {"graph": None, "reason": "its speaker encoder was left out"}
+    (tmp_path / "live" / "manifest.json").write_text(json.dumps(content))
+    piped = pse_stream("--model", tmp_path / "live", "--enrol-live", 1, stdin=s16(talk(3)))
+    assert piped.code == 2 and not piped.raw
+    assert piped.err.startswith(
+        "pse: this export enrols nobody: its speaker encoder was left out; make a profile"
+    )
 
 
 def test_the_command_line_enrols_and_keeps_the_profile(folder, model, tmp_path):

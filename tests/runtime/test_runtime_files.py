@@ -125,8 +125,11 @@ def test_no_manifest_and_no_json_are_said(copy, tmp_path):
     (copy / "manifest.json").write_text("[]")
     with pytest.raises(BundleError, match="not the manifest"):
         Model(copy)
-    with pytest.raises(BundleError, match="no exported model there"):
+    with pytest.raises(BundleError, match="no exported model"):
         Model(tmp_path)
+    (copy / "manifest.json").rename(copy / "config.json")
+    with pytest.raises(BundleError, match="it is a bundle: pse export --model .* --out FOLDER"):
+        Model(copy)
 
 
 @pytest.mark.parametrize(

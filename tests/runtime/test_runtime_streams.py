@@ -118,6 +118,13 @@ def test_a_state_of_another_model_is_refused(live_models, who):
         streams[1].stream([talk(2)], RATE).restore(saved)
 
 
+def test_a_state_of_graphs_of_the_same_shape_is_refused_too(model, profile):
+    saved = model.stream(profile).save()
+    saved["form"] = ["graph 0123456789ab", *saved["form"][1:]]  # of other weights, or in 8 bits
+    with pytest.raises(BundleError, match="another model .*graph"):
+        model.stream(profile).restore(saved)
+
+
 def test_a_block_that_is_not_finite_or_not_one_channel_is_refused(model, profile):
     stream = model.stream(profile)
     with pytest.raises(AudioError, match="NaN"):

@@ -1,6 +1,8 @@
 """Another speaker without a click; names from a FIFO or a file."""
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -225,6 +227,27 @@ class Slow:
             self._then = None
         self._place += size
         return self._data[self._place - size : self._place]
+
+
+def test_a_fifo_is_gone_after_sigterm(folder, voices, tmp_path):
+    voices[0].save(tmp_path / "ann.profile")
+    path = tmp_path / "who"
+    code = "from pse_runtime.cli import main; main()"
+    given = ["--model", folder, "--profiles", tmp_path, "--control", path]
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, given)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    try:
+        while not path.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.2)
+        running.terminate()
+        assert running.wait(30) == 128 + 15
+    finally:
+        running.kill()
+        running.stdin.close()
+    assert not path.exists()
 
 
 def test_the_command_line_changes_to_whoever_is_written(folder, model, voices, tmp_path):
