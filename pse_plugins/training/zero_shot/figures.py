@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn.manifold import TSNE
 
 from .report import Scored, gains, group
@@ -47,7 +47,7 @@ def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
             "label": "generalist" if k == 1 else f"K = {k}, {system}",
             **{"markersize": 4, "capsize": 2},
         }
-        beside = 1.03 ** (number - len(lines) / 2)
+        beside = 1.0 if k == 1 else 1.03 ** (number - len(lines) / 2)
         by_width.errorbar(width * beside, mean, bars, **look)
         by_cost.errorbar(run * beside, mean, bars, **look)
     widths = sorted({point[0] for points in lines.values() for point in points})
@@ -55,8 +55,9 @@ def sizes(scored: Sequence[Scored], test: str, path: Path) -> None:
     by_width.set_xticks(widths, [str(width) for width in widths])
     by_width.set_xlim(0.7 * widths[0], 1.4 * widths[-1])
     by_cost.set_xscale("log")
-    for axis in (by_cost.xaxis.set_major_formatter, by_cost.xaxis.set_minor_formatter):
-        axis("{x:.2g}")
+    by_cost.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    by_cost.xaxis.set_major_formatter("{x:.2g}")
+    by_cost.xaxis.set_minor_formatter(NullFormatter())
     by_width.set_xlabel("hidden units of a specialist")
     by_cost.set_xlabel("million parameters that run at a time")
     by_width.set_ylabel("SI-SDR improvement, dB")
