@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .errors import BundleError, DeviceError, PseError
@@ -16,9 +16,16 @@ from .say import remark
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, as every other mistake."""
+        remark(f"{message}; pse-stream --help lists all options")
+        sys.exit(MISTAKE)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="pse-stream",
         description="Keep the enrolled speaker of live audio: mono little-endian PCM on stdin and stdout, or sound "
         "devices. With a FILE, it is streamed the same way, and latency and real-time factor are shown.",

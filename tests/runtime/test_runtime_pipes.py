@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from live_rig import RATE, pse_stream, put, run, s16, talk
+from pse_runtime import cli
 from pse_runtime.cli import parser
 from pse_runtime.meter import Meter, MeteredStream
 from pse_runtime.options import LiveOptions
@@ -162,6 +163,18 @@ def test_the_pipelines_of_the_page_give_the_samples_of_the_file(given, tmp_path,
     piped = pse_stream(*given, "--rate", 16000, stdin=pcm)
     pse_stream(tmp_path / "in.wav", *given, "--out", tmp_path / "out.wav")
     assert soundfile.read(tmp_path / "out.wav", dtype="int16")[0].tobytes() == piped.raw
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["--foo"], "unrecognized arguments: --foo"), (["--rate", "abc"], "argument --rate: invalid int value")],
+)
+def test_a_mistaken_option_is_one_line(given, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.run(given)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"pse: {said}") and error.count("\n") == 1
 
 
 def test_every_option_has_a_line_of_help():
