@@ -56,7 +56,7 @@ class Stream(HopStream):
     def _forget(self) -> None:
         self._state = initial_state(self._enhancer.state_spec(), 1, self._enhancer.frontend.analysis)
 
-    def _form(self) -> list[str]:
+    def _signature(self) -> list[str]:
         return [f"{name} {list(value.shape)}" for name, value in self._state.items()]
 
     def _save(self) -> dict[str, Any]:

@@ -96,11 +96,8 @@ class RelativeAttention(nn.Module):
 
     def _all(self, query: Tensor, positions: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         """Let frames ``[B, t, C]`` attend to all of ``[B, W + t, C]``."""
-        frames, split, scale = (
-            query.shape[1],
-            self._split(query),
-            self.head_dim**-0.5,
-        )  # [B, heads, t, head_dim]
+        frames, scale = query.shape[1], self.head_dim**-0.5
+        split = self._split(query)  # [B, heads, t, head_dim]
         content = ((split + self.content_bias) * scale) @ self._split(key).transpose(-1, -2)
         places = positions.unflatten(1, (self.heads, self.head_dim))
         distance = _skew(((split + self.position_bias) * scale) @ places)

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..contracts import SpeakerCue, SpeakerEncoder
 from ..data import ClipRef, SpeechPool
+from ..errors import DataError
 
 
 class CueBank:
@@ -45,7 +47,7 @@ class CueBank:
         folder: Path | None = None,
     ) -> None:
         self.encoder, self.pools, self.tokens, self.max_bytes = encoder, list(pools), tokens, max_bytes
-        self.folder, self._heard_by = folder, f"{encoder.fingerprint()} {tokens}" if folder else ""
+        self.folder, self._encoder_id = folder, f"{encoder.fingerprint()} {tokens}" if folder else ""
         self._kept: OrderedDict[tuple[str, int], tuple[dict[ClipRef, int], SpeakerCue]] = OrderedDict()
         self._bytes = 0
 
@@ -93,31 +95,36 @@ class CueBank:
         utterance, length = key
         pool = next(p for p in self.pools if p.knows(utterance))
         grid = pool.clip_grid(utterance, length)
-        cues = self._on_disk([torch.from_numpy(pool.clip(ref)) for ref in grid])
+        cues = self._cached([torch.from_numpy(pool.clip(ref)) for ref in grid])
         self._kept[key] = ({ref: i for i, ref in enumerate(grid)}, cues)
         self._bytes += _size(cues)
         while self._bytes > self.max_bytes and len(self._kept) > 1:
             _, (_, old) = self._kept.popitem(last=False)
             self._bytes -= _size(old)
 
-    def _on_disk(self, clips: Sequence[Tensor]) -> SpeakerCue:
+    def _cached(self, clips: Sequence[Tensor]) -> SpeakerCue:
         """Give the cues of clips, from the folder where they are in it."""
         if self.folder is None:
-            return self._heard(clips)
-        digest = hashlib.sha256(self._heard_by.encode())
+            return self._encode_clips(clips)
+        digest = hashlib.sha256(self._encoder_id.encode())
         for clip in clips:
             digest.update(clip.numpy().tobytes())
         path = self.folder / f"{digest.hexdigest()[:32]}.safetensors"
-        if path.is_file():
-            return SpeakerCue(**load_file(path, str(self._device())))
-        cues = self._heard(clips)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        save_file({n: t.contiguous() for n, t in vars(cues).items()}, part)
-        os.replace(part, path)
+        try:
+            if path.is_file():
+                return SpeakerCue(**load_file(path, str(self._device())))
+            cues = self._encode_clips(clips)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}.part")
+            save_file({n: t.contiguous() for n, t in vars(cues).items()}, part)
+            os.replace(part, path)
+        except (OSError, SafetensorError) as error:
+            raise DataError(
+                f"{path}: cannot be kept or read ({error}); remove it, free some disk space, or leave cue_folder out"
+            ) from error
         return cues
 
-    def _heard(self, clips: Sequence[Tensor]) -> SpeakerCue:
+    def _encode_clips(self, clips: Sequence[Tensor]) -> SpeakerCue:
         """Encode clips ``[S]`` as one batch."""
         lengths = torch.tensor([[len(clip)] for clip in clips], device=self._device())
         padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True).unsqueeze(1)  # [B, 1, S]

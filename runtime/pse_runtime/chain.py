@@ -104,8 +104,8 @@ def _enrolling(
     def check(kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and not made:
             raise AudioError(
-                "nobody was enrolled, and no profile written: the input had too little speech; let it have more, or "
-                "take a smaller --enrol-live"
+                "nobody was enrolled, and no profile written: too little speech came before the end; let there be "
+                "more, or take a smaller --enrol-live"
             )
 
     stack.push(check)

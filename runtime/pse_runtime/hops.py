@@ -88,7 +88,7 @@ class HopStream(ABC):
     def save(self) -> dict[str, Any]:
         """Copy all that the next samples depend on, but for model and speaker: name -> array, number or text."""
         own = {"pending": self._pending.copy(), "to_drop": self._to_drop, "owed": self._owed}
-        return {"form": self._form(), **own, **self._save()}
+        return {"signature": self._signature(), **own, **self._save()}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `save` gave, of this stream or of another one of the same model.
@@ -98,7 +98,7 @@ class HopStream(ABC):
         BundleError
             If it was saved by a stream of another model.
         """
-        unlike = sorted(set(self._form()) ^ set(saved.get("form", [])))
+        unlike = sorted(set(self._signature()) ^ set(saved.get("signature", [])))
         if unlike:
             raise BundleError(f"this state was saved by a stream of another model ({', '.join(unlike[:3])})")
         self._pending = saved["pending"].copy()
@@ -132,7 +132,7 @@ class HopStream(ABC):
         """Put the state back to what a stream starts from."""
 
     @abstractmethod
-    def _form(self) -> list[str]:
+    def _signature(self) -> list[str]:
         """Say what states of this model are made of, a line each: streams alike in it can restore each other's."""
 
     @abstractmethod

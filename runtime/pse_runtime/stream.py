@@ -97,7 +97,7 @@ class Stream(HopStream):
         for lane in self._lanes:
             lane.start(0)
 
-    def _form(self) -> list[str]:
+    def _signature(self) -> list[str]:
         graphs = [f"graph {checksum[:12]}" for checksum in self._graphs]
         return graphs + [f"{spec.name} {list(spec.shape)}" for spec in self._specs]
 

@@ -106,7 +106,7 @@ class PassingStream(HopStream):
     def _forget(self) -> None:
         self._delayed = np.zeros(self._before, np.float32)
 
-    def _form(self) -> list[str]:
+    def _signature(self) -> list[str]:
         return [f"passing [{self._before}]"]
 
     def _save(self) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_a_state_of_another_model_is_refused(live_models, who):
 
 def test_a_state_of_graphs_of_the_same_shape_is_refused_too(model, profile):
     saved = model.stream(profile).save()
-    saved["form"] = ["graph 0123456789ab", *saved["form"][1:]]  # of other weights, or in 8 bits
+    saved["signature"] = ["graph 0123456789ab", *saved["signature"][1:]]  # of other weights, or in 8 bits
     with pytest.raises(BundleError, match="another model .*graph"):
         model.stream(profile).restore(saved)
 

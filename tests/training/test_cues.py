@@ -6,6 +6,7 @@ import torch
 from tiny_models import tiny_enhancer
 
 from pse_plugins.data import ClipRef
+from pse_plugins.errors import DataError
 from pse_plugins.training.cues import CueBank
 
 LENGTH = 8000
@@ -59,6 +60,16 @@ def test_what_is_on_disk_is_what_was_heard_and_no_one_need_hear_it_again(tokens,
     for name in ("tokens", "mask", "vectors"):
         assert torch.equal(getattr(heard, name), getattr(plain, name))
         assert torch.equal(getattr(found, name), getattr(plain, name))
+
+
+def test_a_damaged_file_and_a_folder_that_is_none_are_said(tmp_path):
+    asked(CueBank(encoder(), [Pool()], tokens=True, folder=tmp_path))
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"half")
+    (tmp_path / "file").touch()
+    for folder in (tmp_path, tmp_path / "file"):
+        with pytest.raises(DataError, match="leave cue_folder out"):
+            asked(CueBank(encoder(), [Pool()], tokens=True, folder=folder))
 
 
 def test_what_another_encoder_heard_or_what_has_no_tokens_is_not_taken(tmp_path):
