@@ -128,9 +128,9 @@ class AtomicCheckpointer(Checkpointer):
 
 
 def load_best(
-    folder: str | Path, modules: Mapping[str, torch.nn.Module], judged_by: str = "si_sdr_improvement"
+    folder: str | Path, modules: Mapping[str, Any], judged_by: str = "si_sdr_improvement"
 ) -> dict[str, Any]:
-    """Load the weights of the checkpoint with the best validation score into modules, by name.
+    """Load the checkpoint with the best validation score into modules and other recoverables, by name.
 
     Returns
     -------

@@ -128,6 +128,7 @@ def fit(
         schedule=job.schedule,
         budget=budget,
         seed=job.seed,
+        average=job.settings.get("average"),
         opt_class=job.opt_class,
         hparams=dict(job.settings),
         run_opts=job.run_opts.get("run_opts", job.run_opts),
@@ -144,7 +145,11 @@ def fit(
         train_loader_kwargs={"batch_size": job.batch_size, **workers},
         valid_loader_kwargs={"batch_size": int(job.settings.get("valid_batch_size") or 8)},
     )
-    return load_best(job.folder / "save", modules, brain.judged_by)
+    if brain.mean is None:
+        return load_best(job.folder / "save", modules, brain.judged_by)
+    meta = load_best(job.folder / "save", {**modules, "mean": brain.mean}, brain.judged_by)
+    brain.mean.swap()
+    return meta
 
 
 def _log(folder: Path, record: Mapping[str, float], brain: SteadyBrain) -> None:

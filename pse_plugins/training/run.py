@@ -43,7 +43,7 @@ USED = (
     ),
     *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
     *("max_grad_norm", "grad_accumulation_factor", "precision", "eval_precision", "ckpt_interval_minutes"),
-    *("ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
+    *("average", "ckpt_interval_steps", "find_unused_parameters", "optimizer_step_limit", "noprogressbar"),
     requirements.KEY,
     "task",
 )

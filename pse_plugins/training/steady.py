@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..blame import suspects
 from ..errors import ConfigError, PseError
+from .averaging import WeightMean
 from .schedule import Budget, Schedule
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class SteadyBrain(sb.Brain):
         Steps, and minutes if they are limited.
     seed : int
         For what is random inside the network.
+    average : float or None
+        Decay of a running mean of the weights (`WeightMean`), which is then what validations judge.
     **brain
         What `speechbrain.Brain` takes: ``opt_class``, ``hparams``, ``run_opts``, ``checkpointer``.
 
@@ -67,9 +70,13 @@ class SteadyBrain(sb.Brain):
         schedule: Schedule = Schedule(),  # noqa: B008 - frozen
         budget: Budget | None = None,
         seed: int = 0,
+        average: float | None = None,
         **brain: Any,
     ) -> None:
         super().__init__(modules=modules, **brain)
+        self.mean = WeightMean(self.modules.parameters(), average) if average else None
+        if self.mean is not None and self.checkpointer is not None:
+            self.checkpointer.add_recoverable("mean", self.mean)
         self.max_grad_norm: float = getattr(self, "max_grad_norm", None) or 0.0
         if self.max_grad_norm < 0:
             raise ConfigError(
@@ -118,6 +125,8 @@ class SteadyBrain(sb.Brain):
             self.scaler.step(self.optimizer)
             self.scaler.update()
             self._skipped_in_a_row = 0
+            if self.mean is not None:
+                self.mean.update()
         else:
             self._skip()
         self.optimizer.zero_grad(set_to_none=True)
@@ -151,8 +160,10 @@ class SteadyBrain(sb.Brain):
         """Leave it to `optimizers_step`, which sees the gradient of all ranks."""
 
     def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
-        """Move the training set to its epoch, and empty the scores."""
+        """Move the training set to its epoch, and empty the scores; validate the mean of the weights."""
         self._sums = {}
+        if self.mean is not None and stage == sb.Stage.VALID:
+            self.mean.swap()
         if stage == sb.Stage.TRAIN:
             self.epoch = epoch or 0
             if hasattr(self.train_data, "set_epoch"):
@@ -163,6 +174,8 @@ class SteadyBrain(sb.Brain):
         if stage == sb.Stage.TRAIN:
             self.train_loss = _mean_over_ranks(stage_loss, self.device)
             return
+        if self.mean is not None and stage == sb.Stage.VALID:
+            self.mean.swap()
         scores = _means(_sum_over_ranks(self._sums, self.device))
         record = {"epoch": float(epoch or 0), "train_loss": getattr(self, "train_loss", 0.0), **scores}
         record["minutes"] = round(self.budget.spent(), 2)

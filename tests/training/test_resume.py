@@ -56,6 +56,7 @@ schedule: {shape: cosine, warmup: 0.1}
 number_of_epochs: 2
 batch_size: 2
 ckpt_interval_steps: 3
+average: 0.9
 max_grad_norm: 1.0
 grad_accumulation_factor: 1
 evaluate: null

@@ -42,7 +42,7 @@ USED = (
     *("mode", "clean", "tilt", "level_db", "clip_seconds", "tests", "schedule", "max_minutes", "licence"),
     *("threads", "num_workers", "valid_batch_size", "max_grad_norm", "grad_accumulation_factor", "precision"),
     *("eval_precision", "ckpt_interval_minutes", "ckpt_interval_steps", "find_unused_parameters"),
-    *("optimizer_step_limit", "noprogressbar", requirements.KEY),
+    *("average", "optimizer_step_limit", "noprogressbar", requirements.KEY),
 )
 """The keys of a recipe that this training reads."""
 
