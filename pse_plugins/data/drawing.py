@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ConfigError, DataError
 from .clips import MIN_TARGET, choose_clips, clip_lengths, place_anywhere, place_beside_clip
+from .corpora import genders
 from .law import MixingLaw
 from .plan import Part, Plan
 from .pools import ClipRef, NoisePool, SpeechPool
@@ -57,6 +58,7 @@ class Drawer:
         self.lengths = clip_lengths(law.enrolment_seconds, speech.enrolment_rate)
         self.voices = [v for v in speech.speakers if self._usable(v)]
         self._tell_left_out(set(speech.speakers) - set(self.voices))
+        self._gender = self._genders() if law.same_gender is not None else {}
         people = {speech.person(v) for v in self.voices}
         one = law.enrols or bool({"babble", "both", "absent"} & set(law.used))
         needed = 1 + (law.talkers[1] if "talkers" in law.used else int(one))
@@ -71,6 +73,16 @@ class Drawer:
     def _elsewhere(self) -> str:
         """Say where enrolment has to come from, if a target may not leave room for it."""
         return " in another recording" if self.law.segment is None else ""
+
+    def _genders(self) -> dict[str, str]:
+        """Read the gender of every voice."""
+        known = genders(self.speech)
+        if unknown := [voice for voice in self.voices if voice not in known]:
+            raise ConfigError(
+                f"same_gender needs the gender of every speaker, and that of {unknown[0]} is in no SPEAKERS.TXT "
+                f"beside the subsets; add it, or leave same_gender out"
+            )
+        return known
 
     def _usable(self, voice: str) -> bool:
         """Whether a target and a clip can be found for a voice; long voices are taken to be without decoding."""
@@ -133,6 +145,9 @@ class Drawer:
                 replace(part, tone=round(float(rng.uniform(-law.tone, law.tone)), 4))
                 for part in (target, *parts)
             )
+        if law.rooms and rng.random() < law.rooms:
+            room = round(float(rng.uniform(law.reverberation[0], law.reverberation[1])), 4)
+            target, *parts = (replace(part, room=room) for part in (target, *parts))
         return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
 
     def _speaker(
@@ -225,7 +240,7 @@ class Drawer:
         taken = {self.speech.person(speaker)}
         wrong: list[ClipRef] = []
         for _ in range(_TRIES):
-            voice = self._stranger(taken, rng)
+            voice = self._competitor(speaker, taken, rng)
             ids = self.speech.utterances(voice)
             id = ids[rng.integers(len(ids))]
             place = place_anywhere(self.speech, id, length, rng)
@@ -242,6 +257,17 @@ class Drawer:
             if len(parts) == people:
                 return parts, wrong
         raise DataError("no recording of a competing speaker has any voice; check the corpus")
+
+    def _competitor(self, speaker: str, taken: set[str], rng: np.random.Generator) -> str:
+        """Draw who competes, of the target's gender as often as the law says, if there is anybody else of it."""
+        if self.law.same_gender is None:
+            return self._stranger(taken, rng)
+        same = rng.random() < self.law.same_gender
+        for _ in range(_TRIES):
+            voice = self._stranger(taken, rng)
+            if (self._gender[voice] == self._gender[speaker]) == same:
+                break
+        return voice
 
     def _stranger(self, taken: set[str], rng: np.random.Generator) -> str:
         """Draw the voice of somebody not taken yet; a person's own voice at another speed is the same person."""

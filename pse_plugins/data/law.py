@@ -42,6 +42,13 @@ class MixingLaw:
     tone : float
         Largest coefficient, up to 0.9, of the first-order filters that make each part of a mixture duller or
         brighter, each by its own draw: other microphones. 0 leaves them as recorded.
+    rooms : float
+        Share of mixtures that are heard in a room; the target, too, is then as it is heard there.
+    reverberation : pair of float
+        Range of the rooms' reverberation times in seconds.
+    same_gender : float or None
+        Share of competing speakers of the target's gender, which are harder to tell from it; None leaves it to
+        chance. The corpus must have a ``SPEAKERS.TXT``.
 
     Raises
     ------
@@ -61,6 +68,9 @@ class MixingLaw:
     enrolment_seconds: float = 3.0
     level_db: Sequence[float] | None = None
     tone: float = 0.0
+    rooms: float = 0.0
+    reverberation: Sequence[float] = (0.2, 0.7)
+    same_gender: float | None = None
 
     def __post_init__(self) -> None:
         if self.segment is not None and self.segment < MIN_TARGET:
@@ -73,6 +83,9 @@ class MixingLaw:
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
         check_range("tone", (0, self.tone), 0, 0.9)
+        check_range("rooms", (0, self.rooms), 0, 1)
+        check_range("reverberation", self.reverberation, 0.05, 5)
+        check_range("same_gender", (0, self.same_gender or 0), 0, 1)
         clip_lengths(self.enrolment_seconds, 16000)
         self._check_scenarios()
 

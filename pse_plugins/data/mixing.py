@@ -11,9 +11,13 @@ from ..errors import DataError
 from .activity import active_rms
 from .plan import Mixture, Part, Plan
 from .pools import NoisePool, SpeechPool
+from .rooms import reverberate
 
 ENROLMENT_AUDIO = ("both", "right", "none")
 """Whose enrolment clips an item holds: for evaluation, for training, and for training on cached cues."""
+
+DIRECT = 0.8
+"""Amplitude of the direct sound in a room, 2.5 dB above the reflections."""
 
 
 def mix(
@@ -66,7 +70,12 @@ def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
 def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     """Cut a part out of its recording, at its own level; float32 ``[part.length]``."""
     samples = _recorded(part, speech, noise)
-    return samples if not part.tone else np.asarray(lfilter([1.0, part.tone], [1.0], samples), np.float32)
+    if part.tone:
+        samples = np.asarray(lfilter([1.0, part.tone], [1.0], samples), np.float32)
+    if part.room:
+        reflections = white(part.start, round(part.room * speech.rate))
+        samples = reverberate(samples, speech.rate, part.room, DIRECT, reflections)
+    return samples
 
 
 def _recorded(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:

@@ -29,6 +29,9 @@ class Part:
         Linear factor.
     tone : float
         Coefficient of the first-order filter that it passes: above 0 it is duller, below 0 brighter.
+    room : float
+        Reverberation time in seconds of the room that it is heard in; 0 for none. Reflections are made from the
+        seed in ``start``.
     """
 
     kind: Literal["speech", "noise", "white"]
@@ -38,6 +41,7 @@ class Part:
     at: int = 0
     gain: float = 1.0
     tone: float = 0.0
+    room: float = 0.0
 
     def at_gain(self, gain: float) -> Part:
         """Give the same part with another gain."""

@@ -17,6 +17,15 @@ from .split import TRAIN_CLEAN_100, speaker_split
 
 logger = logging.getLogger(__name__)
 
+AS_RECORDED = {
+    "level_db": None,
+    "tone": 0.0,
+    "rooms": 0.0,
+    "same_gender": None,
+    "enrolment_augmentation": None,
+}
+"""Options of mixtures that nothing is changed in: validation and test, if they do not say otherwise."""
+
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 
@@ -69,7 +78,8 @@ def mixture_sets(
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level, tone and enrolment augmentation are off.
+        The same for validation and test, over what ``law`` says; its level, tone, rooms, genders and enrolment
+        augmentation are off.
     max_bytes : int or None
         Memory that the training speech may take.
     """
@@ -77,7 +87,7 @@ def mixture_sets(
     fixed_seed = seed if test_seed is None else test_seed
     fit_noise, valid_noise = hold_out(train_noise, 0.1, fixed_seed)
     law = dict(law)
-    fixed = {**law, "level_db": None, "tone": 0.0, "enrolment_augmentation": None, **(test_law or {})}
+    fixed = {**law, **AS_RECORDED, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
     train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
     fixed["seed"] = fixed_seed

@@ -9,10 +9,11 @@ from functools import partial
 
 import numpy as np
 import soxr
-from scipy.signal import butter, fftconvolve, lfilter, sosfilt
+from scipy.signal import butter, lfilter, sosfilt
 
 from ..data import Mixture
 from ..data.augment import EnrolmentAugmentation
+from ..data.rooms import reverberate
 from ..errors import ConfigError, DataError, nearest
 
 PREFIX = "enrolment: "
@@ -51,12 +52,7 @@ def _telephone(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndar
 
 
 def _room(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Reverberate: a direct sound, and noise that falls by 60 dB in 0.4 s."""
-    time = np.arange(round(_REVERBERATION * rate)) / rate
-    tail = rng.standard_normal(time.size) * 10 ** (-3 * time / _REVERBERATION)
-    tail *= np.sqrt(1 - _DIRECT**2) / np.linalg.norm(tail)
-    tail[0] += _DIRECT
-    return fftconvolve(clip, tail)[: clip.size]
+    return reverberate(clip, rate, _REVERBERATION, _DIRECT, rng.standard_normal(round(_REVERBERATION * rate)))
 
 
 def _noisy(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:

@@ -278,3 +278,36 @@ def test_silent_noise_is_refused(utterances, tmp_path):
     dataset = MixtureDataset(SpeechPool(utterances, RATE), noise, size=1, seed=0, scenarios={"ambient": 1})
     with pytest.raises(DataError, match="silent"):
         dataset[0]
+
+
+def competing(dataset):
+    """Give the speakers of each pair of target and competitor."""
+    plans = [dataset[i].plan for i in range(len(dataset))]
+    return [(plan.speaker, dataset.speech.speaker(plan.interferers[0].id)) for plan in plans]
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.5, 0.3, 0.7)])
+def test_competitors_are_of_the_targets_gender_as_often_as_the_law_says(
+    make_dataset, monkeypatch, share, low, high
+):
+    known = {"1": "F", "2": "M", "3": "F", "4": "M"}
+    monkeypatch.setattr("pse_plugins.data.drawing.genders", lambda pool: known)
+    pairs = competing(make_dataset(scenarios={"babble": 1}, same_gender=share))
+    assert low <= sum(known[a] == known[b] for a, b in pairs) / len(pairs) <= high
+    assert all(a != b for a, b in pairs)
+
+
+def test_a_gender_that_nobody_else_has_is_left_to_chance(make_dataset, monkeypatch):
+    monkeypatch.setattr(
+        "pse_plugins.data.drawing.genders", lambda pool: dict.fromkeys(pool.speakers, "F") | {"2": "M"}
+    )
+    pairs = competing(make_dataset(scenarios={"babble": 1}, same_gender=1.0))
+    assert {b for a, b in pairs if a == "2"} <= {"1", "3", "4"}
+    assert not any(b == "2" for a, b in pairs if a != "2")
+
+
+def test_same_gender_needs_to_know_genders(make_dataset):
+    with pytest.raises(
+        ConfigError, match=r"same_gender needs the gender of every speaker.*leave same_gender out"
+    ):
+        make_dataset(same_gender=0.7)

@@ -5,7 +5,8 @@ import pytest
 
 from pse_plugins.data.activity import active_rms
 from pse_plugins.data.law import SCENARIOS
-from pse_plugins.data.mixing import mix, render, white
+from pse_plugins.data.mixing import DIRECT, mix, render, white
+from pse_plugins.data.rooms import reverberate
 
 RATE = 8000
 
@@ -50,7 +51,7 @@ def test_nothing_clips(make_dataset):
 
 
 def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
-    dataset = make_dataset(scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5)
+    dataset = make_dataset(scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5)
     for i in range(15):
         item = dataset[i]
         again = render(item.plan, dataset.speech, dataset.noise)
@@ -103,6 +104,34 @@ def test_each_part_has_a_tone_of_its_own(make_dataset):
     recorded = toned.speech.segment(target.id, target.start, target.length)
     assert (tilt(item.target) < tilt(recorded)) == (target.tone > 0)
     assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+
+
+def test_a_share_is_heard_in_a_room_the_target_too(make_dataset):
+    dataset = make_dataset(scenarios={"both": 1}, rooms=0.5, reverberation=(0.3, 0.4))
+    rooms = []
+    for i in range(40):
+        item = dataset[i]
+        parts = (item.plan.target, *item.plan.interferers)
+        assert len({part.room for part in parts}) == 1
+        rooms.append(parts[0].room)
+        recorded = dataset.speech.segment(parts[0].id, parts[0].start, parts[0].length)
+        heard = np.corrcoef(item.target, recorded)[0, 1]
+        assert (0.5 < heard < 0.99) if parts[0].room else heard > 0.9999
+        assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+    assert 10 < sum(room > 0 for room in rooms) < 30
+    assert all(0.3 <= room <= 0.4 for room in rooms if room)
+
+
+def test_a_room_dies_away_by_60_db_in_its_time_and_keeps_the_energy():
+    click = np.zeros(RATE, np.float32)
+    click[0] = 1
+    response = reverberate(click, RATE, 0.5, DIRECT, white(1, RATE))
+    assert np.sum(response**2) == pytest.approx(1, rel=1e-3) and response[0] == pytest.approx(
+        DIRECT, rel=1e-5
+    )
+    early, late = (np.mean(response[a : a + 400] ** 2) for a in (400, 2400))  # 0.25 s apart
+    assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)
+    assert np.abs(response[RATE // 2 :]).max() < 1e-12
 
 
 def test_both_is_one_speaker_and_one_noise(make_dataset):
