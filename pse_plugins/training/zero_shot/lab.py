@@ -28,6 +28,14 @@ from .listener import Listener
 
 logger = logging.getLogger(__name__)
 
+GENERALISTS: dict[str, tuple[str, str | None]] = {
+    "generalist": ("generalist", None),
+    "generalist-longer": ("finetune", "generalist"),
+    "generalist-continued": ("specialists", "generalist"),
+    "generalist-continued-longer": ("finetune", "generalist-continued"),
+}
+"""One network for all speakers -> the stage whose steps it has, and which of these it goes on from."""
+
 INSIDE = {"experts-inside": True, "experts-inside-unbalanced": False}
 """Systems that are one network with experts inside -> whether their use is balanced."""
 
@@ -126,14 +134,19 @@ class Lab:
             self.root / "gates" / self._parts, {"partition": self.partition.key, "gate": self.stage("gate")}
         )
 
-    def generalist(self, longer: bool = False) -> Artefact:
-        """One network for all speakers; ``longer`` with the steps of the fine-tuning on top."""
-        inputs = {**self.sound, **self._expert, "generalist": self.stage("generalist")}
-        if longer:
-            inputs = {"generalist": self.generalist().key, "finetune": self.stage("finetune")}
-        return Artefact(
-            self.root / "experts" / self.size / ("generalist-longer" if longer else "generalist"), inputs
+    def generalist(self, name: str = "generalist") -> Artefact:
+        """One network for all speakers, by its name in `GENERALISTS`."""
+        stage, before = GENERALISTS[name]
+        made_from = (
+            {**self.sound, **self._expert} if before is None else {"generalist": self.generalist(before).key}
         )
+        return Artefact(self.root / "experts" / self.size / name, {**made_from, stage: self.stage(stage)})
+
+    @property
+    def generalists(self) -> list[str]:
+        """Those to compare with: where specialists start from nothing, nothing goes on by their steps."""
+        goes_on = self.stage("specialists").get("start") == "generalist"
+        return [name for name in GENERALISTS if goes_on or "continued" not in name]
 
     def specialist(self, number: int) -> Artefact:
         """The network of one part of the speakers."""
@@ -165,18 +178,16 @@ class Lab:
 
     def scores(self, name: str) -> Artefact:
         """The scores of one system."""
-        sources: dict[str, Artefact] = {
-            "generalist": self.generalist(),
-            "generalist-longer": self.generalist(True),
-        }
         if name in INSIDE:
             scored = {"of": self.inside(INSIDE[name]).key, "evaluate": self.stage("evaluate")}
             return Artefact(self.root / "scores" / f"{self.size}-k{self.k}" / name, scored)
-        made_from = sources.get(name, self.finetuned)
-        folder = self.size if name in sources else f"{self.size}-{self._parts}"
-        return Artefact(
-            self.root / "scores" / folder / name, {"of": made_from.key, "evaluate": self.stage("evaluate")}
-        )
+        alone = name in GENERALISTS
+        scored = {
+            "of": (self.generalist(name) if alone else self.finetuned).key,
+            "evaluate": self.stage("evaluate"),
+        }
+        folder = self.size if alone else f"{self.size}-{self._parts}"
+        return Artefact(self.root / "scores" / folder / name, scored)
 
     @property
     def size(self) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 
 from ...errors import DataError
 from ...evaluation.statistics import MIN_GROUPS, Estimate, bootstrap
-from .lab import INSIDE
+from .lab import GENERALISTS, INSIDE
 from .scoring import ENROLMENT, WAYS, Item, read_items
 
 logger = logging.getLogger(__name__)
 
 _WAYS = ("stream", "oracle", "random", "enrolled")
-SYSTEMS = ("generalist", "generalist-longer", "naive", "fine-tuned", *INSIDE)
+SYSTEMS = (*GENERALISTS, "naive", "fine-tuned", *INSIDE)
 VALID = "valid"
 """The set of mixtures of validation voices, that a choice may be made by."""
 Key = tuple[str, int, str, str]
@@ -143,8 +143,9 @@ def legend(scored: Sequence[Scored], test: str) -> list[str]:
     )
     return [
         "size: the network and its hidden units; K: specialists; partition: how training speakers are divided.",
-        "system: generalist, one network; generalist-longer, with the steps of the fine-tuning on top; naive, gate and "
-        "specialists trained one by one; fine-tuned, then together; experts-inside, one network with experts inside.",
+        "system: generalist, one network; -longer, with the steps of the fine-tuning on top; -continued, with those of "
+        "a specialist, on all speakers; -continued-longer, with both; naive, gate and specialists trained one by one; "
+        "fine-tuned, then together; experts-inside, one network with experts inside.",
         "M (run): million parameters, and those that run at a time.",
         "SI-SDRi: SI-SDR above the mixture's in dB, by the specialist that the gate chooses for the whole mixture; "
         f"mean over seeds and mixtures. Brackets: 95 % bootstrap interval, {drawn}. sd: deviation over seeds in dB.",

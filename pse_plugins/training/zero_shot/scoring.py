@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,7 @@ ENROLMENT = 3.0
 def evaluate(lab: Lab) -> None:
     """Score the generalists and the ensemble of a cell, naive and fine-tuned, on each test set."""
     systems: dict[str, Callable[[], Enhancer]] = {
-        "generalist": lambda: network_of(lab, lab.generalist()),
-        "generalist-longer": lambda: network_of(lab, lab.generalist(longer=True)),
+        name: partial(network_of, lab, lab.generalist(name)) for name in lab.generalists
     }
     if lab.k > 1:
         systems |= {"naive": lambda: naive(lab), "fine-tuned": lambda: finetuned(lab)}

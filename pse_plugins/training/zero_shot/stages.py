@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..verification.brain import VerificationBrain, Verifier
 from ..verification.objectives import PairObjective, verification_scores
 from ..verification.utterances import VoiceDataset, collate_voices
 from .artefacts import Artefact
-from .lab import Lab
+from .lab import GENERALISTS, Lab
 from .listener import GateBrain, Listener, embed_clean
 from .partition import Partition, divide, purity
 
@@ -126,14 +127,24 @@ def gate(lab: Lab) -> None:
     artefact.finish(**_plain(scores))
 
 
-def generalist(lab: Lab) -> None:
-    """Train one network of a specialist's size on all speakers."""
-    _train(lab, lab.generalist(), "generalist", lambda: _fresh(lab))
+def generalists(lab: Lab) -> None:
+    """Train one network of a specialist's size on all speakers; one more goes on by the specialists' steps."""
+    _train_generalists(lab, ("generalist", "specialists"))
 
 
-def generalist_longer(lab: Lab) -> None:
-    """Give the generalist the steps and the rate of the fine-tuning, to see what of its gain is more training."""
-    _train(lab, lab.generalist(longer=True), "finetune", lambda: _load(lab.network(), lab.generalist()))
+def generalists_longer(lab: Lab) -> None:
+    """Let both go on by the steps of the fine-tuning: what specialists gain beyond is not longer training."""
+    _train_generalists(lab, ("finetune",))
+
+
+def _train_generalists(lab: Lab, stages: tuple[str, ...]) -> None:
+    for name in lab.generalists:
+        stage, before = GENERALISTS[name]
+        if stage in stages:
+            start = (
+                partial(_fresh, lab) if before is None else partial(network_of, lab, lab.generalist(before))
+            )
+            _train(lab, lab.generalist(name), stage, start)
 
 
 def specialists(lab: Lab) -> None:
@@ -262,11 +273,11 @@ STAGES: dict[str, tuple[Callable[[Lab], None], ...]] = {
     "verify": (verify,),
     "cluster": (cluster,),
     "gate": (gate,),
-    "specialists": (generalist, specialists),
-    "finetune": (generalist_longer, finetune, inside),
+    "specialists": (generalists, specialists),
+    "finetune": (generalists_longer, finetune, inside),
 }
 """Stage -> what it does, in order; ``evaluate`` follows."""
 
-ALONE = (verify, generalist, generalist_longer)
+ALONE = (verify, generalists, generalists_longer)
 """What is done where ``k`` is 1: the generalist is all there is."""
 __all__ = ["ALONE", "STAGES", "embed_voices", "ensemble_of", "finetuned", "inside_of", "naive", "network_of"]

@@ -11,6 +11,7 @@ import torch
 from tone_corpus import write_corpus
 
 from pse_plugins.cli import run as pse
+from pse_plugins.training.zero_shot.lab import GENERALISTS
 from pse_plugins.training.zero_shot.stages import STAGES
 
 RECIPE = """
@@ -45,7 +46,7 @@ opt_class: !name:torch.optim.Adam
 verify: {steps: 4, batch_size: 4, lr: 0.01, valid_pairs: 6}
 gate: {steps: 4, batch_size: 4, lr: 0.01}
 generalist: {steps: 4, batch_size: 2, lr: 0.01}
-specialists: {steps: 4, batch_size: 2, lr: 0.01}
+specialists: {steps: 4, batch_size: 2, lr: 0.01, start: generalist}
 finetune: {steps: 4, batch_size: 2, lr: 0.001}
 inside: {steps: 4, batch_size: 2, lr: 0.01}
 evaluate: {seconds: [0.5]}
@@ -87,7 +88,7 @@ def times(folder):
 def test_the_report_compares_all_systems(project):
     text = (project / "runs" / "report" / "results.md").read_text()
     rows = [line.split("|")[4].strip() for line in text.splitlines() if line.startswith("| gru-4")]
-    systems = ["generalist", "generalist-longer", "naive", "fine-tuned"]
+    systems = [*GENERALISTS, "naive", "fine-tuned"]
     assert rows == 2 * [*systems, "experts-inside", "experts-inside-unbalanced"]
     assert (
         text.index("## test: ")
@@ -130,15 +131,15 @@ def test_threads_are_those_of_the_recipe(project):
 
 def test_one_specialist_is_the_generalist_alone(project):
     assert train(project, "--k", "1", "--hidden", "3", "--stages", str([*STAGES, "evaluate"])) == 0
-    assert {p.name for p in (project / "runs/3/experts/gru-3").iterdir()} == {
-        "generalist",
-        "generalist-longer",
-    }
-    assert {p.name for p in (project / "runs/3/scores/gru-3").iterdir()} == {
-        "generalist",
-        "generalist-longer",
-    }
+    for folder in ("experts", "scores"):
+        assert {p.name for p in (project / f"runs/3/{folder}/gru-3").iterdir()} == set(GENERALISTS)
     assert not list((project / "runs/3").glob("*/*k1"))
+
+
+def test_specialists_from_nothing_have_no_generalist_that_goes_on_by_their_steps(project):
+    own = "{steps: 4, batch_size: 2, lr: 0.01, start: scratch}"
+    assert train(project, "--hidden", "7", "--stages", "[specialists]", "--specialists", own) == 0
+    assert {p.name for p in (project / "runs/3/experts/gru-7").iterdir()} == {"generalist", "k2"}
 
 
 def test_another_size_uses_the_same_embedding_and_gate(project):
