@@ -127,3 +127,21 @@ def test_the_table_has_the_mixture_and_a_key_to_every_column(tmp_path):
     for column in head.split("|")[1:-1]:
         name = column.strip().partition(" dB")[0].partition(" [")[0]
         assert name == "seeds" or f"{name}:" in key or f"{name}," in key, name
+
+
+def test_each_way_of_training_is_compared_with_the_generalist_that_was_trained_as_long(tmp_path):
+    found = scored(tmp_path, (1,), ks=(2,), sizes=(64,))
+    alone = next(s for s in found if s.key[3] == "generalist")
+    for number, system in enumerate(("generalist-continued", "generalist-continued-longer"), 1):
+        items = [{**i, "gains": [g + number for g in i["gains"]]} for i in alone.items["test"]]
+        found.append(Scored(("gru-64", 1, "", system), 1, alone.about, {"test": items}, alone.folder))
+    head, _, _, *rows = (
+        [cell.strip() for cell in line.split("|")] for line in table(found, "test").splitlines()
+    )
+    above = head.index("above generalist [95 %]")
+    found = {row[head.index("system")]: row[above : above + 2] for row in rows}
+    first = {system: float(cell[0].split()[0]) for system, cell in found.items() if cell[0]}
+    assert (first["generalist-continued"], first["generalist-continued-longer"]) == (1.0, 2.0)
+    for system, less in (("naive", 1.0), ("fine-tuned", 2.0)):
+        assert float(found[system][1].split()[0]) == pytest.approx(first[system] - less, abs=0.011)
+    assert found["generalist"] == ["", ""] and found["generalist-continued"][1] == ""
