@@ -1,4 +1,4 @@
-"""A running mean of weights over the steps: what is validated, kept and saved in place of the last step's."""
+"""An exponential moving average of weights: what is validated, kept and saved in place of the last step's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import ConfigError
 
 @register_checkpoint_hooks
 class WeightMean:
-    """An exponential mean of parameters (Polyak averaging), which begins short and grows to its length.
+    """An exponential moving average (EMA) of parameters, which begins short and grows to its length.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class WeightMean:
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], decay: float) -> None:
-        if not 0 < decay < 1:
-            raise ConfigError(f"average must lie between 0 and 1 (0.999, say), got {decay}; null means none")
+        if not isinstance(decay, int | float) or not 0 < decay < 1:
+            raise ConfigError(f"average must lie between 0 and 1 (0.999, say), got {decay!r}; null means none")
         self.decay, self.steps = decay, 0
         self.weights: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [p.detach().clone() for p in self.weights]

@@ -42,7 +42,7 @@ class SteadyBrain(sb.Brain):
     seed : int
         For what is random inside the network.
     average : float or None
-        Decay of a running mean of the weights (`WeightMean`), which is then what validations judge.
+        Decay of an exponential moving average of the weights (`WeightMean`), which is then what validations judge.
     **brain
         What `speechbrain.Brain` takes: ``opt_class``, ``hparams``, ``run_opts``, ``checkpointer``.
 

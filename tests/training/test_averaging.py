@@ -1,4 +1,4 @@
-"""With ``average``, what is validated and saved is the running mean of the weights."""
+"""With ``average``, what is validated and saved is the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_is_frozen_has_no_mean():
     assert [id(w) for w in mean.weights] == [id(p) for p in net[0].parameters()]
 
 
-@pytest.mark.parametrize("decay", [1.0, -0.1, 2])
+@pytest.mark.parametrize("decay", [1.0, -0.1, 2, "much"])
 def test_a_decay_out_of_range_is_an_error(decay):
     with pytest.raises(ConfigError, match="average must lie between 0 and 1"):
         WeightMean([], decay)
