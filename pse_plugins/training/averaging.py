@@ -33,7 +33,9 @@ class WeightMean:
 
     def __init__(self, parameters: Iterable[nn.Parameter], decay: float) -> None:
         if not isinstance(decay, int | float) or not 0 < decay < 1:
-            raise ConfigError(f"average must lie between 0 and 1 (0.999, say), got {decay!r}; null means none")
+            raise ConfigError(
+                f"average must lie between 0 and 1 (0.999, say), got {decay!r}; null means none"
+            )
         self.decay, self.steps = decay, 0
         self.weights: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [p.detach().clone() for p in self.weights]
