@@ -126,6 +126,7 @@ def test_a_profile_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypat
 
 def test_a_good_clip_draws_no_remark():
     assert assess(talk(3), 16000) == []
+    assert assess(talk(3) + 0.3, 16000) == []  # a constant offset is no sound
 
 
 def test_little_speech_noise_and_clipping_are_remarked():

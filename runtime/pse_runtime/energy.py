@@ -11,6 +11,8 @@ FRAME = 0.01
 def energies(samples: np.ndarray, rate: int) -> np.ndarray:
     """Mean square of each whole frame of 10 ms, full scale being 1.
 
+    The signal's mean is no sound: recordings with a constant offset would seem loud, and steady.
+
     Parameters
     ----------
     samples : ndarray
@@ -25,6 +27,8 @@ def energies(samples: np.ndarray, rate: int) -> np.ndarray:
     """
     frame = frame_length(rate)
     count = samples.size // frame
+    if samples.size:
+        samples = samples - samples.mean(dtype=np.float64).astype(samples.dtype)
     if count == 0:
         return np.array([np.mean(np.square(samples, dtype=np.float64)) if samples.size else 0.0])
     framed = samples[: count * frame].reshape(count, frame)

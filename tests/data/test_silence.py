@@ -62,4 +62,11 @@ def test_pauses_do_not_count_towards_the_level():
 
 
 def test_a_short_signal_is_one_frame():
-    assert active_frames(np.full(10, 0.1), RATE).tolist() == [True]
+    assert active_frames(np.tile([0.1, -0.1], 5), RATE).tolist() == [True]
+
+
+def test_a_constant_offset_is_no_sound():
+    rng = np.random.default_rng(0)
+    samples = np.concatenate([np.zeros(RATE), 0.01 * rng.standard_normal(RATE)])
+    assert np.array_equal(voiced_spans(samples + 0.25, RATE), voiced_spans(samples, RATE))
+    assert abs(active_rms(samples + 0.25, RATE) / active_rms(samples, RATE) - 1) < 1e-6
