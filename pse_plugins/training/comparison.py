@@ -15,6 +15,7 @@ from ..cost import count_macs, count_parameters, one_thread, real_time_factor
 from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
 from ..evaluation.comparison import Trained, check_one_list, comparison, legend, read_row
+from ..evaluation.kept import join, keep, recall
 from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
 from . import checks, command_line
@@ -30,6 +31,7 @@ USED = (*NEEDED, "task", "reference", "only", "settings", "stages")
 STAGES = ("train", "table")
 _SECONDS = 4
 _RESULTS = "evaluation/results.json"
+_KEPT = "scores.json"
 
 
 def run(argv: Sequence[str]) -> None:
@@ -56,7 +58,9 @@ def run(argv: Sequence[str]) -> None:
     output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES
     failed = _train(rows, seeds, output, settings, words) if "train" in stages else {}
     every = list(settings["rows"])
-    if "table" in stages and (any(_found(name, output) for name in every) or not failed):
+    if "table" in stages and (
+        any(_found(n, output) or (output / n / _KEPT).is_file() for n in every) or not failed
+    ):
         write_table(every, seeds, output, str(settings.get("reference") or every[0]))
     if failed:
         said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
@@ -123,11 +127,12 @@ def _train(
 
     common = settings.get("settings") or {}
     given = [word for key, value in common.items() for word in (f"--{key}", json.dumps(value))]
+    kept = {name: _kept_seeds(output / name / _KEPT) for name in rows}
     failed = {}
     for seed in seeds:
         for name, recipe in rows.items():
             folder = output / name / str(seed)
-            if (folder / _RESULTS).is_file():
+            if (folder / _RESULTS).is_file() or seed in kept[name]:
                 continue
             logger.info("row %s, seed %d", name, seed)
             own = ["--seed", str(seed), "--output_folder", str(folder), "--evaluate", "True"]
@@ -149,7 +154,8 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
     seeds : sequence of int
         Those that are wanted; others that have results count too.
     output : Path
-        Holds ``row/seed/evaluation/results.json``.
+        Holds ``row/seed/evaluation/results.json``. What the table shows of them is written to ``row/scores.json``, which
+        stands for them where they are gone.
     reference : str
         The row that the others are compared with.
 
@@ -204,12 +210,22 @@ def _found(name: str, output: Path) -> dict[int, Path]:
     return {seed: paths[str(seed)] for seed in sorted(int(s) for s in paths if s.isdecimal())}
 
 
+def _kept_seeds(path: Path) -> set[int]:
+    """Tell which seeds of a row have scores that were kept."""
+    return set(recall(path).items) if path.is_file() else set()
+
+
 def _read(name: str, output: Path) -> Trained:
-    """Read what is there of a row; its cost is measured on its first bundle."""
-    there = _found(name, output)
+    """Read what is there of a row, and keep it; its cost is measured on its first bundle."""
+    there, kept = _found(name, output), output / name / _KEPT
     bundles = [output / name / str(seed) / "bundle" for seed in there]
-    cost = measure(load(bundles[0])) if bundles and bundles[0].is_dir() else {}
-    return read_row(name, there, cost)
+    cost = next((measure(load(bundle)) for bundle in bundles if bundle.is_dir()), {})
+    row = read_row(name, there, cost)
+    if kept.is_file():
+        row = join(recall(kept), row)
+    if there:
+        keep(row, kept)
+    return row
 
 
 def measure(enhancer: Enhancer) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -85,8 +86,8 @@ def make(folder, *words):
     return pse(["train", str(folder / "table.yaml"), *map(str, given), *words])
 
 
-def cells(folder):
-    lines = (folder / "out" / "table.md").read_text().splitlines()
+def cells(folder, output="out"):
+    lines = (folder / output / "table.md").read_text().splitlines()
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
 
 
@@ -133,6 +134,25 @@ def test_the_table_is_of_all_rows_whatever_is_trained_and_names_what_is_missing(
     assert [row[0] for row in cells(project)][2:6] == [MIXTURE, "film", "concat", "none"]
     assert "no results yet: late" in text and "film lacks seed 3\n" in text, "seed 2 has results, and counts"
     assert cells(project)[3][cells(project)[0].index("sd")].endswith("(2)")
+
+
+def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys):
+    assert make(project, "--stages", "[table]") == 0
+    for path in (project / "out").glob("*/scores.json"):
+        copy = tmp_path / path.relative_to(project / "out")
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+    words = ["--output_folder", str(tmp_path)]
+    assert make(project, *words) == 0
+    assert not list(tmp_path.glob("*/*/")), "nothing was trained again"
+    assert (tmp_path / "table.md").read_text() == (project / "out" / "table.md").read_text()
+    assert make(project, *words, "--only", "[film]", "--seeds", "[3]") == 0
+    assert {path.parts[-3] for path in tmp_path.glob("*/*/evaluation/results.json")} == {"3"}
+    head, _, _, film, *_ = cells(tmp_path.parent, tmp_path.name)
+    assert film[head.index("sd")].endswith("(3)"), "two seeds that were kept, and the new one"
+    (tmp_path / "film" / "scores.json").write_text("[1]")
+    assert make(project, *words) == 2
+    assert "scores.json: not the scores of a row; remove it" in capsys.readouterr().err
 
 
 def test_a_row_that_fails_is_named_and_the_others_go_on(project, capsys):
