@@ -22,6 +22,7 @@ from .cues import CueBank
 from .fitting import Job, fit
 from .reading import make_data, read_recipe
 from .record import check_same_model, check_same_settings, in_words, save_bundle, write_record
+from .start import start_from
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ USED = (
         "cue_cache",
         "cue_folder",
         "standardise",
+        "start",
         "max_minutes",
     ),
     *("number_of_epochs", "batch_size", "valid_batch_size", "num_workers", "evaluate", "licence", "threads"),
@@ -93,7 +95,10 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
-    _standardise(enhancer, data, int(settings.get("standardise") or 0))
+    if settings.get("start"):
+        start_from(enhancer, str(settings["start"]))
+    else:
+        _standardise(enhancer, data, int(settings.get("standardise") or 0))
     bank = _bank(enhancer, data, settings)
     meta = fit(
         partial(
