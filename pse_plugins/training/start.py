@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .. import bundle
 from ..assembly import with_defaults
@@ -18,7 +19,6 @@ _SAME = (
     "conditioner",
     "conditioner_options",
     "sample_rate",
-    "frontend_options",
     "speaker_encoder",
 )
 
@@ -41,9 +41,9 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
         If there is no bundle, or it is damaged.
     """
     source = bundle.load(None if chosen == DEFAULT else chosen)
-    ours, theirs = (json.loads(json.dumps(with_defaults(e.config), default=str)) for e in (enhancer, source))
+    ours, theirs = _settings(enhancer), _settings(source)
     if differing := [
-        f"{key}: {theirs.get(key)}, here {ours[key]}" for key in _SAME if ours[key] != theirs.get(key)
+        f"{key}: {theirs[key]}, here {ours[key]}" for key in _SAME if ours[key] != theirs.get(key)
     ]:
         raise ConfigError(
             f"start: {chosen} is another network ({'; '.join(differing)}); make the recipe like it"
@@ -54,3 +54,15 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
         raise ConfigError(
             f"start: the weights of {chosen} do not fit ({' '.join(str(error).split())[:200]})"
         ) from error
+
+
+def _settings(enhancer: Enhancer) -> dict[str, Any]:
+    """Write out what makes a network the same, defaults too."""
+    config = json.loads(json.dumps(with_defaults(enhancer.config), default=str))
+    frontend = enhancer.frontend
+    return {
+        **{key: config[key] for key in _SAME},
+        "frontend_options": {
+            name: getattr(frontend, name) for name in ("frame", "hop", "latency", "compression")
+        },
+    }
