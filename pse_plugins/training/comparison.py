@@ -154,8 +154,8 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
     seeds : sequence of int
         Those that are wanted; others that have results count too.
     output : Path
-        Holds ``row/seed/evaluation/results.json``. What the table shows of them is written to ``row/scores.json``, which
-        stands for them where they are gone.
+        Holds ``row/seed/evaluation/results.json``. What the table shows of them is written to ``row/scores.json``,
+        which stands for them where they are gone.
     reference : str
         The row that the others are compared with.
 

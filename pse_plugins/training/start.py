@@ -42,9 +42,7 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
     """
     source = bundle.load(None if chosen == DEFAULT else chosen)
     ours, theirs = _settings(enhancer), _settings(source)
-    if differing := [
-        f"{key}: {theirs[key]}, here {ours[key]}" for key in _SAME if ours[key] != theirs.get(key)
-    ]:
+    if differing := [f"{key}: {theirs[key]}, here {ours[key]}" for key in ours if ours[key] != theirs[key]]:
         raise ConfigError(
             f"start: {chosen} is another network ({'; '.join(differing)}); make the recipe like it"
         )
