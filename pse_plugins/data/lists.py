@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,6 +15,7 @@ from pse_runtime.energy import FRAME
 
 from ..errors import DataError
 from .activity import DEPTH_DB, HANGOVER
+from .corpora import genders
 from .dataset import MixtureDataset
 from .manifest import Utterance, digest, read_json, write_json
 from .mixing import mix, render
@@ -58,6 +60,24 @@ class TestList(Sequence[Mixture]):
     def enrolment_rate(self) -> int:
         """Rate of the enrolment clips in Hz."""
         return self.speech.enrolment_rate
+
+    @cached_property
+    def competitors(self) -> dict[str, str]:
+        """Tell of items with competing speakers whether one is of the target's gender, which is harder.
+
+        Item -> ``"same gender"`` or ``"other gender"``; items without competitors, or whose genders are in no
+        ``SPEAKERS.TXT``, are left out.
+        """
+        known, found = genders(self.speech), {}
+        for plan in self.plans:
+            voices = [
+                self.speech.source(part.id).speaker for part in plan.interferers if part.kind == "speech"
+            ]
+            people = [self.speech.person(plan.speaker), *voices]
+            if voices and all(person in known for person in people):
+                same = known[people[0]] in [known[voice] for voice in voices]
+                found[plan.id] = f"{'same' if same else 'other'} gender"
+        return found
 
     def __len__(self) -> int:
         return len(self.plans)

@@ -49,11 +49,23 @@ class Trained:
     def values(self, metric: str, scenario: str, wrong: bool = False) -> tuple[np.ndarray, list[str]]:
         """Give each item's score by seed ``[seeds, items]``, NaN where it is not defined, and the items' speakers."""
         chosen = [
-            [item for item in items if item["scenario"] == scenario]
+            [item for item in items if scenario in places(item)]
             for items in (self.wrong if wrong else self.items).values()
         ]
         rows = [[_number(item["values"].get(metric)) for item in items] for items in chosen]
         return np.array(rows, float), [item["speaker"] for item in chosen[0]] if chosen else []
+
+
+def places(item: Mapping[str, Any]) -> list[str]:
+    """Name the conditions that an item counts for: its own, and ``"babble, same gender"`` apart.
+
+    Examples
+    --------
+    >>> places({"scenario": "babble", "competitor": "same gender"})
+    ['babble', 'babble, same gender']
+    """
+    same = item.get("competitor") == "same gender"
+    return [item["scenario"], *([f"{item['scenario']}, same gender"] if same else [])]
 
 
 def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] | None = None) -> Trained:

@@ -68,10 +68,7 @@ def _panel(axis: Axes, results: Results, metric: str, scenario: str, rows: Seque
     bins = results.bins(scenario)
     places = [None, *bins] if len(bins) > 1 else [None]
     for k, (model, system) in enumerate(rows):
-        means = [
-            results.mean(metric, results.pick(model, system, scenario, *([place] if place else [])))
-            for place in places
-        ]
+        means = [results.mean(metric, results.pick(model, system, scenario, place)) for place in places]
         at = np.arange(len(places)) + 0.5 * ((k + 0.5) / len(rows) - 0.5)
         y = np.array([e.mean for e in means])
         ends = np.array([[e.mean - e.low for e in means], [e.high - e.mean for e in means]])

@@ -11,7 +11,7 @@ from ..errors import DataError
 from .comparison import METRICS, Trained
 
 _DIGITS = 4
-_KEYS = ("id", "scenario", "speaker")
+_KEYS = ("id", "scenario", "speaker", "competitor")
 
 
 def keep(row: Trained, path: Path) -> None:
@@ -64,7 +64,7 @@ def _slim(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Leave out what no table shows."""
     return [
         {
-            **{key: item[key] for key in _KEYS},
+            **{key: item[key] for key in _KEYS if key in item},
             "values": {m: _rounded(item["values"][m]) for m in METRICS if m in item["values"]},
         }
         for item in items

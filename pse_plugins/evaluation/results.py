@@ -23,6 +23,9 @@ SNR_BINS = ((-math.inf, 0.0), (0.0, 5.0), (5.0, math.inf))
 
 GAIN = "si-sdr-improvement"
 
+Place = tuple[str | None, tuple[float, float] | None, str | None]
+"""A condition, an SNR bin, and a competitor's gender; None for all."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -42,6 +45,8 @@ class Score:
         Metric -> score, NaN where it is not defined.
     problems : dict
         Metric -> why it has no score.
+    competitor : str
+        ``"same gender"`` or ``"other gender"`` as the target, where somebody else speaks; empty where it is not known.
     """
 
     model: str
@@ -52,6 +57,7 @@ class Score:
     snr: float
     values: dict[str, float]
     problems: dict[str, str] = field(default_factory=dict)
+    competitor: str = ""
 
 
 @dataclass
@@ -110,11 +116,14 @@ class Results:
         model: str,
         system: str,
         scenario: str | None = None,
-        snr: tuple[float, float] = (-math.inf, math.inf),
+        snr: tuple[float, float] | None = None,
+        competitor: str | None = None,
     ) -> list[Score]:
-        """Select a row's scores, in the list's order; None takes all conditions."""
+        """Select a row's scores, in the list's order; None takes all conditions, SNRs and competitors."""
+        low, high = snr or (-math.inf, math.inf)
         found = [s for s in self.scores if s.system == system and s.model in (model, "")]
-        return [s for s in found if scenario in (None, s.scenario) and snr[0] <= s.snr < snr[1]]
+        found = [s for s in found if scenario in (None, s.scenario) and low <= s.snr < high]
+        return [s for s in found if competitor in (None, s.competitor)]
 
     def mean(self, metric: str, scores: Sequence[Score]) -> Estimate:
         """Average a metric over some scores, with its interval over speakers."""
@@ -140,20 +149,25 @@ class Results:
         snrs = [s.snr for s in self.scores if scenario in (None, s.scenario)]
         return [b for b in SNR_BINS if any(b[0] <= snr < b[1] for snr in snrs)]
 
-    def summary(self) -> list[dict[str, Any]]:
-        """List every mean: by model, system, condition, SNR bin and metric."""
-        places = [(c, b) for c in [None, *self.scenarios] for b in [None, *self.bins(c)]]
-        return [self._entry(m, s, c, b) for m, s in self.rows() for c, b in places]
+    def competitors(self, scenario: str) -> list[str]:
+        """List what is known of the competing speakers of a condition."""
+        return sorted({s.competitor for s in self.scores if s.scenario == scenario} - {""}, reverse=True)
 
-    def _entry(
-        self, model: str, system: str, scenario: str | None, snr: tuple[float, float] | None
-    ) -> dict[str, Any]:
-        scores = self.pick(model, system, scenario, snr or (-math.inf, math.inf))
+    def summary(self) -> list[dict[str, Any]]:
+        """List every mean: by model, system, condition, SNR bin, competitor's gender and metric."""
+        places: list[Place] = [(c, b, None) for c in [None, *self.scenarios] for b in [None, *self.bins(c)]]
+        places += [(c, None, other) for c in self.scenarios for other in self.competitors(c)]
+        return [self._entry(m, s, place) for m, s in self.rows() for place in places]
+
+    def _entry(self, model: str, system: str, place: Place) -> dict[str, Any]:
+        scenario, snr, competitor = place
+        scores = self.pick(model, system, *place)
         return {
             "model": model,
             "system": system,
             "scenario": scenario or "all",
             "snr": bin_label(snr) if snr else "all",
+            "competitor": competitor or "all",
             "failure_rate": finite(self.failures(scores)),
             **{metric: self.mean(metric, scores).as_dict() for metric in self.metrics},
         }

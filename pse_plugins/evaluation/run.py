@@ -159,7 +159,8 @@ def _score(
     def finish(left: int) -> None:
         while len(waiting) > left:
             index, item, marks, texts = waiting.popleft()
-            scored = [_join(row, item, mark.result()) for row, mark in zip(rows, marks)]
+            competitor = items.competitors.get(item.id, "")
+            scored = [_join(row, item, mark.result(), competitor) for row, mark in zip(rows, marks)]
             heard = [_hear(row, item, text.result()) for row, text in zip((*rows, ("", CLEAN)), texts)]
             kept.add((index, scored, heard, normalise(item.words)))
             if progress is not None:
@@ -179,8 +180,8 @@ def _score(
     return kept.entries
 
 
-def _join(row: Row, item: Mixture, scored: Scored) -> Score:
-    return Score(*row, item.id, item.scenario, item.speaker, item.snr, *scored)
+def _join(row: Row, item: Mixture, scored: Scored, competitor: str) -> Score:
+    return Score(*row, item.id, item.scenario, item.speaker, item.snr, *scored, competitor)
 
 
 def _hear(row: Row, item: Mixture, said: Said) -> Heard:

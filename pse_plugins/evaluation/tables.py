@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .cells import MISSING, NAMES, NONE, Table, label, number, percent, row_label
-from .results import GAIN, Results, bin_label
+from .results import GAIN, Place, Results, bin_label
 from .statistics import Estimate
 from .word_tables import WER, wer_cell, word_notes, word_tables
 
@@ -46,18 +48,38 @@ def condition_tables(results: Results) -> list[Table]:
 
 def snr_table(results: Results) -> Table:
     """Make the breakdown by SNR, of conditions whose items are not all in one bin: a column a bin."""
+    places: dict[str, Place] = {
+        f"{c}: {bin_label(b)}": (c, b, None)
+        for c in results.scenarios
+        for b in results.bins(c)
+        if len(results.bins(c)) > 1
+    }
+    return _breakdown(results, "by the mixture's SNR", places)
+
+
+def gender_table(results: Results) -> Table:
+    """Make the breakdown by who competes, of conditions with speakers of the target's gender and of the other."""
+    places: dict[str, Place] = {
+        f"{c}: {other}": (c, None, other)
+        for c in results.scenarios
+        for other in results.competitors(c)
+        if len(results.competitors(c)) > 1
+    }
+    return _breakdown(results, "by the competing speaker", places)
+
+
+def _breakdown(results: Results, title: str, places: Mapping[str, Place]) -> Table:
+    """Lay the leading metric out by place: a column each."""
     metric = lead(results)
-    places = [(c, b) for c in results.scenarios for b in results.bins(c) if len(results.bins(c)) > 1]
-    head = ["system", *(f"{c}: {bin_label(b)}" for c, b in places)]
     rows = [
         [
             row_label(results, model, system),
-            *(number(results.mean(metric, results.pick(model, system, c, b)), metric) for c, b in places),
+            *(number(results.mean(metric, results.pick(model, system, *p)), metric) for p in places.values()),
         ]
         for model, system in results.rows()
         if system != "mixture" or metric != GAIN
     ]
-    return Table(f"{label(results, metric)} by the mixture's SNR", head, rows if places else [])
+    return Table(f"{label(results, metric)} {title}", ["system", *places], rows if places else [])
 
 
 def lead(results: Results) -> str:
@@ -89,6 +111,7 @@ def markdown(results: Results) -> str:
         *condition_tables(results),
         *word_tables(results),
         snr_table(results),
+        gender_table(results),
     ]
     about = results.about
     lines = [*notes(results), f"`{about.get('command')}`, {about.get('date')}."]

@@ -14,7 +14,7 @@ from ..bundle import load
 from ..cost import count_macs, count_parameters, one_thread, real_time_factor
 from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
-from ..evaluation.comparison import Trained, check_one_list, comparison, legend, read_row
+from ..evaluation.comparison import Trained, check_one_list, comparison, legend, places, read_row
 from ..evaluation.kept import join, keep, recall
 from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
@@ -175,7 +175,8 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
         raise ConfigError(f"{output}: no row has results yet; run the stage train first")
     check_one_list(trained)
     missing = _missing(rows, seeds, trained)
-    scenarios = dict.fromkeys(item["scenario"] for items in trained[0].items.values() for item in items)
+    first = next(iter(trained[0].items.values()))
+    scenarios = dict.fromkeys(place for item in first for place in places(item))
     lines = []
     for scenario in scenarios:
         notes = [*legend(trained, scenario, reference), *missing]

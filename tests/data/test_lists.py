@@ -113,3 +113,20 @@ def test_a_recipes_list_is_written_once_and_again_only_for_other_settings(make_d
     second = fixed_list(make_dataset(**LAW, size=6, segment=3.0), path)
     assert second.checksum != first.checksum
     assert "other settings" in caplog.text
+
+
+def test_it_is_known_whether_somebody_of_the_targets_gender_competes(written, corpus, monkeypatch):
+    assert read_test_list(written, *roots(corpus)).competitors == {}, "no SPEAKERS.TXT"
+    known = {"1": "F", "2": "M", "3": "F", "4": "M"}
+    monkeypatch.setattr("pse_plugins.data.lists.genders", lambda pool: known)
+    items = read_test_list(written, *roots(corpus))
+    babble = [item for item in items if item.scenario == "babble"]
+    assert items.competitors == {
+        i.id: "same gender"
+        if known[i.speaker] == known[items.speech.speaker(i.plan.interferers[0].id)]
+        else "other gender"
+        for i in babble
+    }
+    assert len(set(items.competitors.values())) == 2
+    monkeypatch.setattr("pse_plugins.data.lists.genders", lambda pool: {"1": "F", "2": "M", "3": "F"})
+    assert not {i.id for i in babble if i.speaker == "4"} & set(items[:].competitors)

@@ -1,5 +1,7 @@
 """What the evaluation tests share: a list made here, and a model that repeats its enrolment clip."""
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import nn
@@ -39,6 +41,7 @@ class Items(list):
     """A list of mixtures that looks like a `TestList`."""
 
     rate = enrolment_rate = RATE
+    competitors: ClassVar[dict[str, str]] = {}
     checksum = "0123456789abcdef"
 
     @property

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pse_plugins.evaluation.results import Results, Score
 from pse_plugins.evaluation.tables import (
     comparison_table,
     condition_tables,
+    gender_table,
     markdown,
     notes,
     number,
@@ -38,6 +40,26 @@ def test_bins_hold_every_item_once():
     on_edge = Results([edge], {}, ["film"])
     assert on_edge.bins() == [(5.0, math.inf)] and on_edge.pick("film", RIGHT, snr=(5.0, math.inf)) == [edge]
     assert not on_edge.pick("film", RIGHT, snr=(0.0, 5.0))
+
+
+def test_competitors_of_the_targets_gender_are_shown_apart(tmp_path):
+    found = film(right=(5.0, 6.0, 10.0))
+    assert gender_table(found).rows == [] and "competing speaker" not in markdown(found)
+    who = {"babble": ["same gender", "other gender", "same gender"]}
+    seen = {}
+    for i, score in enumerate(found.scores):
+        k = seen[score.system, score.scenario] = seen.get((score.system, score.scenario), -1) + 1
+        if score.scenario in who:
+            found.scores[i] = replace(score, competitor=who[score.scenario][k])
+    table = gender_table(found)
+    assert table.head == ["system", "babble: same gender", "babble: other gender"]
+    right = next(row for row in table.rows if row[0] == RIGHT)
+    assert [cell.split()[0] for cell in right[1:]] == ["7.50", "6.00"]
+    assert "by the competing speaker" in markdown(found)
+    found.save(tmp_path / "r.json")
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    mine = [e for e in summary if e["system"] == RIGHT and e["competitor"] == "same gender"]
+    assert [e["si-sdr-improvement"]["mean"] for e in mine] == [7.5]
 
 
 def test_json_has_everything_and_nothing_that_json_has_not(tmp_path):

@@ -115,6 +115,22 @@ def test_each_table_has_its_key(project):
             assert name == "row" or f"{name}:" in table or f"{name}," in table, name
 
 
+def test_competitors_of_the_targets_gender_have_a_table_of_their_own():
+    babble = [
+        {
+            "id": str(i),
+            "scenario": "babble",
+            "speaker": "s",
+            "values": {"si-sdr-improvement": float(i)},
+            "competitor": who,
+        }
+        for i, who in enumerate(["same gender", "other gender", "same gender", ""])
+    ]
+    row = Trained("base", {1: babble})
+    assert row.values("si-sdr-improvement", "babble")[0].tolist() == [[0.0, 1.0, 2.0, 3.0]]
+    assert row.values("si-sdr-improvement", "babble, same gender")[0].tolist() == [[0.0, 2.0]]
+
+
 def test_what_is_there_is_not_trained_again(project):
     results = sorted((project / "out").glob("*/*/evaluation/results.json"))
     assert len(results) == 6
