@@ -10,6 +10,41 @@ import soundfile
 
 RATE = 8000
 
+RECIPE = """
+seed: 1
+data_folder: !PLACEHOLDER
+noise_folder: !PLACEHOLDER
+output_folder: results
+speaker_encoder: gru-siamese
+speaker_encoder_options: {sample_rate: 8000, hidden: 6, layers: 1}
+conditioner: film
+conditioner_options: {}
+backbone: gru
+backbone_options: {layers: 1, hidden: 8}
+sample_rate: 8000
+frontend_options: {frame: 256, hop: 64}
+data: !name:pse_plugins.data.folder_sets
+    data_folder: !ref <data_folder>
+    noise_folder: !ref <noise_folder>
+    save_folder: !ref <output_folder>/data
+    held_speakers: 2
+    rate: 8000
+    epoch_size: 4
+    valid_size: 2
+    test_size: 4
+    test_seed: 0
+    seed: !ref <seed>
+    law: {segment: 1.0, enrolment_seconds: 1.0, scenarios: {ambient: 1, babble: 1}}
+lr: 0.001
+opt_class: !name:torch.optim.Adam
+    lr: !ref <lr>
+number_of_epochs: 1
+batch_size: 2
+threads: 1
+noprogressbar: True
+"""
+"""Trains a tiny network on such a corpus."""
+
 
 def write_corpus(
     folder: Path, recordings: Callable[[int], int], seconds: float = 3.0, noises: int = 4

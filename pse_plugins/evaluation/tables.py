@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from .cells import MISSING, NAMES, NONE, Table, label, number, percent, row_label
 from .results import GAIN, Place, Results, bin_label
 from .statistics import Estimate
 from .word_tables import WER, wer_cell, word_notes, word_tables
+
+Part = TypeVar("Part")
 
 
 def comparison_table(results: Results) -> Table:
@@ -49,23 +52,20 @@ def condition_tables(results: Results) -> list[Table]:
 def snr_table(results: Results) -> Table:
     """Make the breakdown by SNR, of conditions whose items are not all in one bin: a column a bin."""
     places: dict[str, Place] = {
-        f"{c}: {bin_label(b)}": (c, b, None)
-        for c in results.scenarios
-        for b in results.bins(c)
-        if len(results.bins(c)) > 1
+        f"{c}: {bin_label(b)}": (c, b, None) for c, b in _parts(results, results.bins)
     }
     return _breakdown(results, "by the mixture's SNR", places)
 
 
 def gender_table(results: Results) -> Table:
     """Make the breakdown by who competes, of conditions with speakers of the target's gender and of the other."""
-    places: dict[str, Place] = {
-        f"{c}: {other}": (c, None, other)
-        for c in results.scenarios
-        for other in results.competitors(c)
-        if len(results.competitors(c)) > 1
-    }
+    places: dict[str, Place] = {f"{c}: {g}": (c, None, g) for c, g in _parts(results, results.competitors)}
     return _breakdown(results, "by the competing speaker", places)
+
+
+def _parts(results: Results, divide: Callable[[str], list[Part]]) -> list[tuple[str, Part]]:
+    """List the parts of the conditions that have more than one."""
+    return [(c, part) for c in results.scenarios for part in divide(c) if len(divide(c)) > 1]
 
 
 def _breakdown(results: Results, title: str, places: Mapping[str, Place]) -> Table:

@@ -8,44 +8,12 @@ import shutil
 import numpy as np
 import pytest
 from scipy.stats import ttest_ind
-from tone_corpus import write_corpus
+from tone_corpus import RECIPE, write_corpus
 
 from pse_plugins.cli import run as pse
 from pse_plugins.errors import DataError
 from pse_plugins.evaluation.comparison import MIXTURE, Trained, check_one_list, comparison
 
-BASE = """
-seed: 1
-data_folder: !PLACEHOLDER
-noise_folder: !PLACEHOLDER
-output_folder: results
-speaker_encoder: gru-siamese
-speaker_encoder_options: {sample_rate: 8000, hidden: 6, layers: 1}
-conditioner: film
-conditioner_options: {}
-backbone: gru
-backbone_options: {layers: 1, hidden: 8}
-sample_rate: 8000
-frontend_options: {frame: 256, hop: 64}
-data: !name:pse_plugins.data.folder_sets
-    data_folder: !ref <data_folder>
-    noise_folder: !ref <noise_folder>
-    save_folder: !ref <output_folder>/data
-    held_speakers: 2
-    rate: 8000
-    epoch_size: 4
-    valid_size: 2
-    test_size: 4
-    test_seed: 0
-    seed: !ref <seed>
-    law: {segment: 1.0, enrolment_seconds: 1.0, scenarios: {ambient: 1, babble: 1}}
-opt_class: !name:torch.optim.Adam
-    lr: 0.001
-number_of_epochs: 1
-batch_size: 2
-threads: 1
-noprogressbar: True
-"""
 TABLE = """
 task: comparison
 data_folder: !PLACEHOLDER
@@ -66,7 +34,7 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("comparison")
     write_corpus(folder, lambda speaker: 1, seconds=4.0, noises=6)
     (folder / "rows").mkdir()
-    (folder / "row.yaml").write_text(BASE)
+    (folder / "row.yaml").write_text(RECIPE)
     (folder / "rows" / "concat.yaml").write_text("base: ../row.yaml\nconditioner: concat\n")
     (folder / "rows" / "none.yaml").write_text("base: ../row.yaml\nconditioner: null\n")
     (folder / "table.yaml").write_text(TABLE)

@@ -4,44 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tone_corpus import write_corpus
+from tone_corpus import RECIPE, write_corpus
 
 from pse_plugins import bundle
 from pse_plugins.cli import run as pse
-
-RECIPE = """
-seed: 1
-data_folder: !PLACEHOLDER
-output_folder: !PLACEHOLDER
-start: null
-speaker_encoder: gru-siamese
-speaker_encoder_options: {sample_rate: 8000, hidden: 6, layers: 1}
-conditioner: film
-conditioner_options: {}
-backbone: gru
-backbone_options: {layers: 1, hidden: 8}
-sample_rate: 8000
-frontend_options: {frame: 256, hop: 64}
-data: !name:pse_plugins.data.folder_sets
-    data_folder: !ref <data_folder>/speech
-    noise_folder: !ref <data_folder>/noise
-    save_folder: !ref <output_folder>/data
-    held_speakers: 2
-    rate: 8000
-    epoch_size: 4
-    valid_size: 2
-    test_size: 4
-    seed: !ref <seed>
-    law: {segment: 1.0, enrolment_seconds: 1.0, scenarios: {babble: 1}}
-standardise: 4
-lr: 0.01
-opt_class: !name:torch.optim.Adam
-    lr: !ref <lr>
-number_of_epochs: 1
-batch_size: 2
-threads: 1
-noprogressbar: True
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +21,9 @@ def project(tmp_path_factory):
 
 
 def make(folder, output, *words):
-    given = ["--data_folder", str(folder), "--output_folder", str(folder / output)]
-    return pse(["train", str(folder / "recipe.yaml"), *given, *words])
+    folders = {"data": folder / "speech", "noise": folder / "noise", "output": folder / output}
+    given = [word for key, value in folders.items() for word in (f"--{key}_folder", str(value))]
+    return pse(["train", str(folder / "recipe.yaml"), *given, "--standardise", "4", *words])
 
 
 def weights(folder):
