@@ -55,18 +55,20 @@ class CompressedSpectral:
             mean_square = target.square().sum(1, keepdim=True) / lengths.clamp(min=1).unsqueeze(1)
             gain = (10 ** (self.level_db / 20) / mean_square.clamp(min=1e-12).sqrt()).clamp(max=10.0)
             estimate, target = estimate * gain, target * gain
-        (e, e_unit), (s, s_unit) = self._compressed(estimate), self._compressed(target)  # [B, F, T]
+        (e, *e_parts), (s, *s_parts) = self._compressed(estimate), self._compressed(target)  # [B, F, T]
         magnitude = (s - e).square()
-        phase = (s.unsqueeze(-1) * s_unit - e.unsqueeze(-1) * e_unit).square().sum(-1)
+        phase = sum((ours - theirs).square() for ours, theirs in zip(s_parts, e_parts))
         per_frame = (self.alpha * magnitude + (1 - self.alpha) * phase).mean(1)  # [B, T]
         frames = torch.arange(per_frame.shape[1], device=target.device) * self.hop < lengths.unsqueeze(1)
         return (per_frame * frames).sum(1) / frames.sum(1).clamp(min=1)
 
-    def _compressed(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """Give ``|X|^p`` and the unit vector of the phase, with finite gradients at zero."""
+    def _compressed(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give ``|X|^p``, and real and imaginary part of ``|X|^p X / |X|``, with finite gradients at zero."""
         window = torch.hann_window(self.frame, device=signal.device)
-        spectrum = torch.view_as_real(
-            torch.stft(signal, self.frame, self.hop, window=window, pad_mode="constant", return_complex=True)
+        spectrum = torch.stft(
+            signal, self.frame, self.hop, window=window, pad_mode="constant", return_complex=True
         )
-        magnitude = (spectrum.square().sum(-1) + 1e-8).sqrt()
-        return magnitude**self.power, spectrum / magnitude.unsqueeze(-1)
+        real, imaginary = spectrum.real, spectrum.imag
+        energy = real.square() + imaginary.square() + 1e-8
+        gain = energy ** ((self.power - 1) / 2)
+        return gain * energy.sqrt(), gain * real, gain * imaginary
