@@ -9,9 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 from .manifest import Utterance, digest, inspect, is_fresh, mark_fresh, read_manifest, write_manifest
 from .pools import SpeechPool
+
+SPEAKERS = "SPEAKERS.TXT"
+"""LibriSpeech's list of its speakers, beside the subsets."""
 
 SUFFIXES = (".flac", ".wav", ".ogg", ".mp3", ".opus")
 """What counts as a recording."""
@@ -43,10 +46,7 @@ def prepare_librispeech(data_folder: str | Path, subset: str, manifest: str | Pa
     """
     folder = Path(data_folder) / subset
     if not folder.is_dir():
-        there = ", ".join(sorted(p.name for p in Path(data_folder).glob("*-*") if p.is_dir())) or "none"
-        near = (Path(data_folder).parent, *sorted(Path(data_folder).glob("*")))
-        holder = next((str(p) for p in near if (p / subset).is_dir()), "the folder that holds it")
-        raise DataError(f"{folder}: no such LibriSpeech subset (there: {there}); give --data_folder {holder}")
+        raise DataError(_no_subset(Path(data_folder), subset))
 
     def describe(path: Path) -> Utterance:
         return inspect(
@@ -195,6 +195,20 @@ def _files(folder: Path) -> Iterator[Path]:
     return (Path(where, name) for where, _, names in os.walk(folder, followlinks=True) for name in names)
 
 
+def _no_subset(holder: Path, subset: str) -> str:
+    """Say what is wrong: the folder, or the subset's name."""
+    if not holder.is_dir():
+        return f"{holder}: no such folder; give --data_folder the one that holds {subset}"
+    near = (holder.parent, *sorted(holder.glob("*")))
+    if right := next((str(p) for p in near if (p / subset).is_dir()), None):
+        return f"{holder / subset}: no such LibriSpeech subset; give --data_folder {right}"
+    there = sorted(p.name for p in holder.glob("*") if p.is_dir())
+    return (
+        f"{holder / subset}: no such LibriSpeech subset{nearest(subset, there)} (there: {', '.join(there) or 'none'}); "
+        "give the folder that holds it, or another subset"
+    )
+
+
 def _transcripts(file: Path) -> Iterable[tuple[str, str]]:
     """Read LibriSpeech's ``id WORDS`` lines."""
     for line in file.read_text("utf-8").splitlines():
@@ -223,7 +237,7 @@ def genders(*pools: SpeechPool) -> dict[str, str]:
 @functools.cache
 def _listed_genders(root: Path) -> dict[str, str]:
     """Read a list of speakers, ``14 | F | train-clean-360 | 25.03 | name``; empty where there is none."""
-    file = root / "SPEAKERS.TXT"
+    file = root / SPEAKERS
     if not file.is_file():
         return {}
     rows = [

@@ -22,6 +22,7 @@ from pse_runtime import audio
 from scipy.signal import lfilter
 
 from ..errors import ConfigError, DataError
+from .corpora import SPEAKERS
 from .manifest import digest, is_fresh, mark_fresh, read_json, write_json
 from .voices import ACCENTS, Voice, cast_voices
 
@@ -157,7 +158,8 @@ def synthesise_corpus(
     """Make the embedded corpus, unless it is there already; the same bytes for the same options.
 
     It is laid out as ``{train,valid,test}/<voice>/<voice>-<number>.flac`` with transcripts in LibriSpeech's
-    ``<voice>.trans.txt`` and the voices in ``voices.json``. Test voices, and their sentences, are not trained on.
+    ``<voice>.trans.txt``, the voices in ``voices.json``, and who sounds like a man or a woman in LibriSpeech's
+    ``SPEAKERS.TXT``. Test voices, and their sentences, are not trained on.
 
     Parameters
     ----------
@@ -190,7 +192,7 @@ def synthesise_corpus(
         )
     folder, cast = Path(folder), cast_voices(voices, seed)
     key = digest([{name: [asdict(v) for v in group] for name, group in cast.items()}, sentences, seed, rate])
-    if not is_fresh([folder / OVERVIEW], key):
+    if not (is_fresh([folder / OVERVIEW], key) and (folder / SPEAKERS).is_file()):
         run_alone(_write_corpus, str(folder.absolute()), voices, sentences, seed, rate)
         mark_fresh([folder / OVERVIEW], key)
     return folder
@@ -236,6 +238,8 @@ def _write_corpus(folder: str, voices: int, sentences: int, seed: int, rate: int
             shutil.rmtree(root / about["set"] / id, ignore_errors=True)
     cast = cast_voices(voices, seed)
     write_json(overview, {v.id: {**asdict(v), "set": name} for name, group in cast.items() for v in group})
+    listed = [f"{v.id} | {v.gender} | {name} | {v.accent}\n" for name, group in cast.items() for v in group]
+    (root / SPEAKERS).write_text("".join(listed), "utf-8")
     trained, held = read_sentences()
     for name, group in cast.items():
         for voice in group:

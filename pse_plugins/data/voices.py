@@ -19,6 +19,9 @@ ACCENTS = {
 }
 """Our short name -> eSpeak's language."""
 
+_HIGH = 165
+"""Mean pitch in Hz between most men's and most women's."""
+
 HELD = {"valid": 0.08, "test": 0.15}
 """Share of the voices that are not trained on."""
 
@@ -57,6 +60,11 @@ class Voice:
     consonants: tuple[int, int]
     words_per_minute: int
     tilt: float
+
+    @property
+    def gender(self) -> str:
+        """``"F"`` or ``"M"``, as the pitch would be taken for; eSpeak's voices have none."""
+        return "F" if sum(self.pitch) / 2 >= _HIGH else "M"
 
     def variant(self) -> str:
         """Write the voice as eSpeak's variant file."""

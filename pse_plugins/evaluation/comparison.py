@@ -56,6 +56,9 @@ class Trained:
         return np.array(rows, float), [item["speaker"] for item in chosen[0]] if chosen else []
 
 
+SAME = ", same gender"
+
+
 def places(item: Mapping[str, Any]) -> list[str]:
     """Name the conditions that an item counts for: its own, and ``"babble, same gender"`` apart.
 
@@ -64,8 +67,8 @@ def places(item: Mapping[str, Any]) -> list[str]:
     >>> places({"scenario": "babble", "competitor": "same gender"})
     ['babble', 'babble, same gender']
     """
-    same = item.get("competitor") == "same gender"
-    return [item["scenario"], *([f"{item['scenario']}, same gender"] if same else [])]
+    own = item["scenario"]
+    return [own, own + SAME] if item.get("competitor") == SAME.removeprefix(", ") else [own]
 
 
 def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] | None = None) -> Trained:
@@ -158,7 +161,12 @@ def legend(rows: Sequence[Trained], scenario: str, reference: str) -> list[str]:
     named = ", ".join(_NAMES[m].removesuffix(" (dB)") for m in _metrics(rows, scenario))
     drawn = "whole speakers" if len(set(speakers)) >= MIN_GROUPS else "items (there are few speakers)"
     return [
-        f"{len(speakers)} items of {len(set(speakers))} speakers, the same for all rows and seeds.",
+        f"{len(speakers)} items of {len(set(speakers))} speakers, the same for all rows and seeds"
+        + (
+            f"; those of {scenario.removesuffix(SAME)} with a competitor of the target's gender."
+            if scenario.endswith(SAME)
+            else "."
+        ),
         "M: million parameters of the backbone; MMAC/s: million multiply-accumulates for a second of audio; RTF: time "
         "that a second of audio takes, in s, offline on one core.",
         f"{named}: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's. Brackets: 95 % bootstrap "

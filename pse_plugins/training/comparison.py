@@ -133,6 +133,8 @@ def _train(
         for name, recipe in rows.items():
             folder = output / name / str(seed)
             if (folder / _RESULTS).is_file() or seed in kept[name]:
+                there = _RESULTS if seed not in kept[name] else _KEPT
+                logger.info("row %s, seed %d has results (%s): not trained again", name, seed, there)
                 continue
             logger.info("row %s, seed %d", name, seed)
             own = ["--seed", str(seed), "--output_folder", str(folder), "--evaluate", "True"]
@@ -226,6 +228,7 @@ def _read(name: str, output: Path) -> Trained:
         row = join(recall(kept), row)
     if there:
         keep(row, kept)
+        row = recall(kept)  # rounded as they are kept, so that the table is the same without the trainings
     return row
 
 

@@ -69,7 +69,7 @@ def write_run(
         if isinstance(v, str | int | float | bool | dict | list | type(None))
     }
     about = {
-        "command": [Path(sys.argv[0]).name, *argv],
+        "command": ["pse", "train", *argv],
         "seed": settings["seed"],
         "git": commit(),
         "python": sys.version.split()[0],
@@ -220,14 +220,14 @@ def save_bundle(
         What the checkpoint noted.
     """
     scores = {k: v for k, v in meta.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    save(
-        enhancer,
-        output / "bundle",
-        licence=settings.get("licence", ""),
-        training_hash=training_hash(output),
-        training=scores,
-        seed=settings["seed"],
-    )
+    record = {
+        "licence": settings.get("licence", ""),
+        "training_hash": training_hash(output),
+        "training": scores,
+        "seed": settings["seed"],
+        "start": settings.get("start"),
+    }
+    save(enhancer, output / "bundle", half=False, **record)
     logger.info("saved %s", output / "bundle")
 
 

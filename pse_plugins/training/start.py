@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from .. import bundle
 from ..assembly import with_defaults
 from ..enhancer import Enhancer
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 
 DEFAULT = "default"
 """Stands for the bundle that is used when no model is named."""
 
-_SAME = (
-    "backbone",
-    "backbone_options",
-    "conditioner",
-    "conditioner_options",
-    "sample_rate",
-    "speaker_encoder",
-)
+_SAME = ("backbone", "conditioner", "sample_rate", "speaker_encoder")
+_OPTIONS = ("backbone", "conditioner")
+_FRONTEND = {"frame": "frame", "hop": "hop", "synthesis_frame": "latency", "compression": "compression"}
 
 
 def start_from(enhancer: Enhancer, chosen: str) -> None:
@@ -40,11 +36,21 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
     BundleError
         If there is no bundle, or it is damaged.
     """
+    if chosen != DEFAULT and not Path(chosen).is_dir():
+        raise ConfigError(
+            f"start: {chosen}: no such bundle folder{nearest(chosen, [DEFAULT])}; give the folder that training wrote, "
+            f"or '{DEFAULT}' for the model that is used when none is named"
+        )
     source = bundle.load(None if chosen == DEFAULT else chosen)
     ours, theirs = _settings(enhancer), _settings(source)
-    if differing := [f"{key}: {theirs[key]}, here {ours[key]}" for key in ours if ours[key] != theirs[key]]:
+    differing = [
+        f"{name}: {theirs.get(name)}, here {ours.get(name)}"
+        for name in {**ours, **theirs}
+        if ours.get(name) != theirs.get(name)
+    ]
+    if differing:
         raise ConfigError(
-            f"start: {chosen} is another network ({'; '.join(differing)}); make the recipe like it"
+            f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings"
         )
     try:
         enhancer.load_state_dict(source.state_dict())
@@ -58,9 +64,8 @@ def _settings(enhancer: Enhancer) -> dict[str, Any]:
     """Write out what makes a network the same, defaults too."""
     config = json.loads(json.dumps(with_defaults(enhancer.config), default=str))
     frontend = enhancer.frontend
-    return {
-        **{key: config[key] for key in _SAME},
-        "frontend_options": {
-            name: getattr(frontend, name) for name in ("frame", "hop", "latency", "compression")
-        },
+    options = {
+        f"{key}_options {name}": value for key in _OPTIONS for name, value in config[f"{key}_options"].items()
     }
+    measured = {f"frontend_options {name}": getattr(frontend, own) for name, own in _FRONTEND.items()}
+    return {**{key: config[key] for key in _SAME}, **options, **measured}

@@ -270,8 +270,14 @@ def test_a_folder_too_high_or_too_deep_is_told_the_one_that_fits(corpus, tmp_pat
     for folder in (corpus, fits / "test-other"):
         with pytest.raises(DataError, match=f"no such LibriSpeech subset.*; give --data_folder {fits}$"):
             prepare_librispeech(folder, "test-other", tmp_path / "m.json")
-    with pytest.raises(DataError, match="give --data_folder the folder that holds it"):
-        prepare_librispeech(fits, "train-clean-360", tmp_path / "m.json")
+    with pytest.raises(
+        DataError, match=r"did you mean 'test-other'\? \(there: test-other, train-clean-100\)"
+    ):
+        prepare_librispeech(fits, "tset-other", tmp_path / "m.json")
+    with pytest.raises(
+        DataError, match="nowhere: no such folder; give --data_folder the one that holds test-other"
+    ):
+        prepare_librispeech(corpus / "nowhere", "test-other", tmp_path / "m.json")
 
 
 def test_linked_folders_are_followed(tmp_path, corpus):

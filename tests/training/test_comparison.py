@@ -120,15 +120,17 @@ def test_the_table_is_of_all_rows_whatever_is_trained_and_names_what_is_missing(
     assert cells(project)[3][cells(project)[0].index("sd")].endswith("(2)")
 
 
-def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys):
+def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys, caplog):
     assert make(project, "--stages", "[table]") == 0
     for path in (project / "out").glob("*/scores.json"):
         copy = tmp_path / path.relative_to(project / "out")
         copy.parent.mkdir()
         shutil.copy(path, copy)
     words = ["--output_folder", str(tmp_path)]
-    assert make(project, *words) == 0
+    with caplog.at_level("INFO"):
+        assert make(project, *words) == 0
     assert not list(tmp_path.glob("*/*/")), "nothing was trained again"
+    assert "row film, seed 1 has results (scores.json): not trained again" in caplog.text
     assert (tmp_path / "table.md").read_text() == (project / "out" / "table.md").read_text()
     assert make(project, *words, "--only", "[film]", "--seeds", "[3]") == 0
     assert {path.parts[-3] for path in tmp_path.glob("*/*/evaluation/results.json")} == {"3"}

@@ -34,6 +34,8 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
     assert make(project, "second", "--start", str(project / "first"), "--lr", "1e-12", "--seed", "2") == 0
     first, second = weights(project / "first"), weights(project / "second")
     assert first.keys() == second.keys()
+    record = bundle.describe(project / "second" / "bundle")["record"]
+    assert record["start"] == str(project / "first")
     for name, value in first.items():
         torch.testing.assert_close(value, second[name], msg=name)
     assert make(project, "other", "--lr", "1e-12", "--seed", "2") == 0
@@ -43,11 +45,12 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--backbone_options", "{layers: 1, hidden: 9}"], "backbone_options: {'layers': 1, 'hidden': 8"),
-        (["--frontend_options", "{frame: 256, hop: 128}"], "frontend_options: {'frame': 256, 'hop': 64"),
-        (["--conditioner", "concat"], "conditioner: film, here concat"),
+        (["--backbone_options", "{layers: 1, hidden: 9}"], "(backbone_options hidden: 8, here 9)"),
+        (["--frontend_options", "{frame: 256, hop: 128}"], "(frontend_options hop: 64, here 128)"),
+        (["--conditioner", "concat"], "(conditioner: film, here concat"),
         (["--speaker_encoder_options", "{hidden: 7, layers: 1}"], "do not fit"),
-        (["--start", "nothing"], "nothing: no such bundle folder"),
+        (["--start", "nothing"], "start: nothing: no such bundle folder; give"),
+        (["--start", "defualt"], "did you mean 'default'"),
     ],
 )
 def test_another_network_is_refused_by_what_differs(project, capsys, words, said):
