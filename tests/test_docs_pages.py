@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,30 @@ def test_the_recipe_page_has_every_key_and_no_other():
     from pse_plugins.training.run import USED
 
     page = (DOCS / "reference" / "recipe.md").read_text("utf-8")
-    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    rows = [
+        line.split("|")[1] for line in page.partition("## Mixtures")[0].splitlines() if line.startswith("| `")
+    ]
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) | {
         "find_unused_parameters",
         "optimizer_step_limit",
     } == set(USED)
+
+
+def test_the_recipe_page_has_every_option_of_mixtures_and_its_default():
+    from pse_plugins.data.law import SCENARIOS, MixingLaw
+
+    table = (DOCS / "reference" / "recipe.md").read_text("utf-8").partition("## Mixtures")[2]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row[1])]
+    law = {f.name: getattr(MixingLaw(), f.name) for f in fields(MixingLaw)}
+    assert sorted(named) == sorted([*law, "enrolment_augmentation"])
+    assert all(f"`{scenario}`" in table for scenario in SCENARIOS)
+    for row in rows:
+        for name in re.findall(r"`(\w+)`", row[1]):
+            value = law.get(name)
+            if isinstance(value, int | float | tuple) or value is None:
+                said = "`null`" if value is None else f"{list(value) if isinstance(value, tuple) else value:}"
+                assert said.replace(".0", "") in row[3].replace(".0", ""), name
 
 
 BROKEN = {

@@ -96,6 +96,7 @@ def notes(results: Results) -> list[str]:
         f"Simulated mixtures; {small}{about.get('items')} items, {about.get('speakers')} speakers "
         f"(list {about.get('list')}).",
         f"Brackets: 95 % bootstrap interval, {_resampled(results)}. Failures: items with SI-SDRi below 1 dB.",
+        f"Right over wrong: {label(results, lead(results))} with the target enrolled above that with somebody else.",
         "Wrong enrolment: another speaker's voice, in babble the interferer's own. Oracle mask: the ideal ratio "
         "mask, about the most a mask can do.",
         f"Skipped, as a metric is not defined there: {sum(len(s.problems) for s in scores)} of {asked} scores.",
