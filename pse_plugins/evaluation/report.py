@@ -20,7 +20,7 @@ from .cells import label, row_label
 from .figures import level, points_by_condition, spectrogram
 from .results import Results
 from .systems import run_row
-from .tables import comparison_table, condition_tables, gender_table, lead, notes, snr_table
+from .tables import comparison_table, condition_tables, gender_table, lead, notes, snr_table, speaker_tables
 from .word_rates import CLEAN
 from .word_tables import word_tables
 
@@ -64,6 +64,7 @@ def write_report(
         words=word_tables(results),
         by_snr=snr_table(results),
         by_gender=gender_table(results),
+        by_speaker=speaker_tables(results),
         notes=notes(results),
         plot=Markup(points_by_condition(results)),  # made here, not by a user
         lead=label(results, lead(results)),

@@ -12,6 +12,9 @@ from .word_tables import WER, wer_cell, word_notes, word_tables
 
 Part = TypeVar("Part")
 
+MOST_SPEAKERS = 30
+"""Up to so many speakers have a row each."""
+
 
 def comparison_table(results: Results) -> Table:
     """Make the table people look at first: models by condition, and by how much right beats wrong enrolment."""
@@ -61,6 +64,30 @@ def gender_table(results: Results) -> Table:
     """Make the breakdown by who competes, of conditions with speakers of the target's gender and of the other."""
     places: dict[str, Place] = {f"{c}: {g}": (c, None, g) for c, g in _parts(results, results.competitors)}
     return _breakdown(results, "by the competing speaker", places)
+
+
+def speaker_tables(results: Results) -> list[Table]:
+    """Make one table a model: target speakers down, conditions across; none where speakers are many."""
+    metric, tables = lead(results), []
+    speakers = sorted({s.speaker for s in results.scores})
+    if not 1 < len(speakers) <= MOST_SPEAKERS:
+        return []
+    for model in results.models:
+        own = results.system(model) or ""
+        places = [(c, results.pick(model, own, c)) for c in results.scenarios]
+        rows = [
+            [
+                who,
+                *(
+                    number(results.mean(metric, [s for s in found if s.speaker == who]), metric)
+                    for _, found in places
+                ),
+            ]
+            for who in speakers
+        ]
+        title = f"{label(results, metric)} by the target speaker, {row_label(results, model, own)}"
+        tables.append(Table(title, ["speaker", *(c for c, _ in places)], rows))
+    return tables
 
 
 def _parts(results: Results, divide: Callable[[str], list[Part]]) -> list[tuple[str, Part]]:
@@ -113,6 +140,7 @@ def markdown(results: Results) -> str:
         *word_tables(results),
         snr_table(results),
         gender_table(results),
+        *speaker_tables(results),
     ]
     about = results.about
     lines = [*notes(results), f"`{about.get('command')}`, {about.get('date')}."]

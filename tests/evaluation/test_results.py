@@ -15,6 +15,7 @@ from pse_plugins.evaluation.tables import (
     notes,
     number,
     snr_table,
+    speaker_tables,
 )
 
 RIGHT, WRONG = "right enrolment", "wrong enrolment"
@@ -60,6 +61,19 @@ def test_competitors_of_the_targets_gender_are_shown_apart(tmp_path):
     summary = json.loads((tmp_path / "r.json").read_text())["summary"]
     mine = [e for e in summary if e["system"] == RIGHT and e["competitor"] == "same gender"]
     assert [e["si-sdr-improvement"]["mean"] for e in mine] == [7.5]
+
+
+def test_each_speaker_has_a_row_where_they_are_few(monkeypatch):
+    found = film(right=(5.0, 6.0, 10.0))
+    (table,) = speaker_tables(found)
+    speakers = sorted({s.speaker for s in found.scores})
+    assert [row[0] for row in table.rows] == speakers and table.head == ["speaker", *found.scenarios]
+    for row in table.rows:
+        scores = [s for s in found.pick("film", RIGHT, "babble") if s.speaker == row[0]]
+        mean = np.mean([s.values["si-sdr-improvement"] for s in scores])
+        assert row[1 + found.scenarios.index("babble")].startswith(f"{mean:.2f}")
+    monkeypatch.setattr("pse_plugins.evaluation.tables.MOST_SPEAKERS", len(speakers) - 1)
+    assert speaker_tables(found) == [] and "by the target speaker" not in markdown(found)
 
 
 def test_json_has_everything_and_nothing_that_json_has_not(tmp_path):
