@@ -8,6 +8,8 @@ from tone_corpus import RECIPE, write_corpus
 
 from pse_plugins import bundle
 from pse_plugins.cli import run as pse
+from pse_plugins.errors import ConfigError
+from pse_plugins.training.ship import ship
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,19 @@ def test_default_is_the_model_that_is_used_when_none_is_named(project, monkeypat
     monkeypatch.setenv("PSE_MODEL", str(project / "first"))
     assert make(project, "by-name", "--start", "default", "--lr", "1e-12") == 0
     torch.testing.assert_close(weights(project / "by-name"), weights(project / "first"))
+
+
+def test_of_several_bundles_the_mean_is_shipped(project, tmp_path):
+    assert make(project, "on", "--start", str(project / "first"), "--lr", "0.1") == 0
+    runs = [project / name / "bundle" for name in ("first", "on")]
+    ship(runs, tmp_path / "mean")
+    first, on, mean = (bundle.load(path).state_dict() for path in (*runs, tmp_path / "mean"))
+    assert not torch.allclose(first["backbone.head.weight"], on["backbone.head.weight"], atol=1e-2)
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (first[name] + on[name]) / 2, rtol=1e-3, atol=1e-3, msg=name)
+    record = bundle.describe(tmp_path / "mean")["record"]
+    assert record["mean_of"] == 2 and record["start"] == str(project / "first")
+    ship(runs[:1], tmp_path / "one")
+    assert "mean_of" not in bundle.describe(tmp_path / "one")["record"]
+    with pytest.raises(ConfigError, match="name the bundle to ship"):
+        ship([], tmp_path / "none")
