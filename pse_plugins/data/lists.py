@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Version of the file; a newer one is refused."""
+SAME_GENDER, OTHER_GENDER = "same gender", "other gender"
+"""What is said of competing speakers, by the target's."""
 _SILENCE = [FRAME, DEPTH_DB, HANGOVER]  # what enrolment clips are cut by
 
 
@@ -76,7 +78,7 @@ class TestList(Sequence[Mixture]):
             people = [self.speech.person(plan.speaker), *voices]
             if voices and all(person in known for person in people):
                 same = known[people[0]] in [known[voice] for voice in voices]
-                found[plan.id] = f"{'same' if same else 'other'} gender"
+                found[plan.id] = SAME_GENDER if same else OTHER_GENDER
         return found
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_ind
 
+from ..data.lists import SAME_GENDER
 from ..errors import DataError
 from .cells import NONE, Table
 from .results import GAIN
@@ -56,9 +57,6 @@ class Trained:
         return np.array(rows, float), [item["speaker"] for item in chosen[0]] if chosen else []
 
 
-SAME = ", same gender"
-
-
 def places(item: Mapping[str, Any]) -> list[str]:
     """Name the conditions that an item counts for: its own, and ``"babble, same gender"`` apart.
 
@@ -68,7 +66,7 @@ def places(item: Mapping[str, Any]) -> list[str]:
     ['babble', 'babble, same gender']
     """
     own = item["scenario"]
-    return [own, own + SAME] if item.get("competitor") == SAME.removeprefix(", ") else [own]
+    return [own, f"{own}, {SAME_GENDER}"] if item.get("competitor") == SAME_GENDER else [own]
 
 
 def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] | None = None) -> Trained:
@@ -159,14 +157,11 @@ def legend(rows: Sequence[Trained], scenario: str, reference: str) -> list[str]:
     """Say what the columns of a condition's table are, a line each, and on how much they rest."""
     _, speakers = rows[0].values(GAIN, scenario)
     named = ", ".join(_NAMES[m].removesuffix(" (dB)") for m in _metrics(rows, scenario))
+    own, _, apart = scenario.partition(", ")
+    part = f", those of {own} with a competitor of the target's gender" if apart else ""
     drawn = "whole speakers" if len(set(speakers)) >= MIN_GROUPS else "items (there are few speakers)"
     return [
-        f"{len(speakers)} items of {len(set(speakers))} speakers, the same for all rows and seeds"
-        + (
-            f"; those of {scenario.removesuffix(SAME)} with a competitor of the target's gender."
-            if scenario.endswith(SAME)
-            else "."
-        ),
+        f"{len(speakers)} items of {len(set(speakers))} speakers{part}, the same for all rows and seeds.",
         "M: million parameters of the backbone; MMAC/s: million multiply-accumulates for a second of audio; RTF: time "
         "that a second of audio takes, in s, offline on one core.",
         f"{named}: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's. Brackets: 95 % bootstrap "

@@ -58,9 +58,7 @@ def run(argv: Sequence[str]) -> None:
     output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES
     failed = _train(rows, seeds, output, settings, words) if "train" in stages else {}
     every = list(settings["rows"])
-    if "table" in stages and (
-        any(_found(n, output) or (output / n / _KEPT).is_file() for n in every) or not failed
-    ):
+    if "table" in stages and (any(_scored(name, output) for name in every) or not failed):
         write_table(every, seeds, output, str(settings.get("reference") or every[0]))
     if failed:
         said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
@@ -127,14 +125,12 @@ def _train(
 
     common = settings.get("settings") or {}
     given = [word for key, value in common.items() for word in (f"--{key}", json.dumps(value))]
-    kept = {name: _kept_seeds(output / name / _KEPT) for name in rows}
     failed = {}
     for seed in seeds:
         for name, recipe in rows.items():
             folder = output / name / str(seed)
-            if (folder / _RESULTS).is_file() or seed in kept[name]:
-                there = _RESULTS if seed not in kept[name] else _KEPT
-                logger.info("row %s, seed %d has results (%s): not trained again", name, seed, there)
+            if seed in _scored(name, output):
+                logger.info("row %s, seed %d has scores in %s: not trained again", name, seed, folder.parent)
                 continue
             logger.info("row %s, seed %d", name, seed)
             own = ["--seed", str(seed), "--output_folder", str(folder), "--evaluate", "True"]
@@ -213,9 +209,10 @@ def _found(name: str, output: Path) -> dict[int, Path]:
     return {seed: paths[str(seed)] for seed in sorted(int(s) for s in paths if s.isdecimal())}
 
 
-def _kept_seeds(path: Path) -> set[int]:
-    """Tell which seeds of a row have scores that were kept."""
-    return set(recall(path).items) if path.is_file() else set()
+def _scored(name: str, output: Path) -> set[int]:
+    """Tell which seeds of a row have results, or scores that were kept."""
+    kept = output / name / _KEPT
+    return {*_found(name, output), *(recall(kept).items if kept.is_file() else ())}
 
 
 def _read(name: str, output: Path) -> Trained:

@@ -176,16 +176,21 @@ def check_same_settings(recipe: str, output: Path) -> None:
         before, now = dict(_leaves(tagged(record.read_text("utf-8")))), dict(_leaves(tagged(recipe)))
     except (OSError, ValueError, yaml.YAMLError):
         return
-    differing = [
-        f"{key}: {_shown(before.get(key))}, now {_shown(now.get(key))}"
-        for key in {**before, **now}
-        if before.get(key) != now.get(key)
-    ]
+    differing = differences(before, now)
     if differing:
         raise ConfigError(
             f"{output} holds a training by other settings ({'; '.join(differing)}); give another "
             "--output_folder, or remove that folder to start anew"
         )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name what two mappings of settings differ in, ``"lr: 0.1, now 0.2"``; what one lacks is null."""
+    return [
+        f"{key}: {_shown(before.get(key))}, now {_shown(now.get(key))}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    ]
 
 
 def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

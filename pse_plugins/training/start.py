@@ -10,6 +10,7 @@ from .. import bundle
 from ..assembly import with_defaults
 from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
+from .record import differences
 
 DEFAULT = "default"
 """Stands for the bundle that is used when no model is named."""
@@ -42,12 +43,7 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
             f"or '{DEFAULT}' for the model that is used when none is named"
         )
     source = bundle.load(None if chosen == DEFAULT else chosen)
-    ours, theirs = _settings(enhancer), _settings(source)
-    differing = [
-        f"{name}: {theirs.get(name)}, here {ours.get(name)}"
-        for name in {**ours, **theirs}
-        if ours.get(name) != theirs.get(name)
-    ]
+    differing = differences(_settings(source), _settings(enhancer))
     if differing:
         raise ConfigError(
             f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings"

@@ -130,7 +130,7 @@ def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys
     with caplog.at_level("INFO"):
         assert make(project, *words) == 0
     assert not list(tmp_path.glob("*/*/")), "nothing was trained again"
-    assert "row film, seed 1 has results (scores.json): not trained again" in caplog.text
+    assert f"row film, seed 1 has scores in {tmp_path / 'film'}: not trained again" in caplog.text
     assert (tmp_path / "table.md").read_text() == (project / "out" / "table.md").read_text()
     assert make(project, *words, "--only", "[film]", "--seeds", "[3]") == 0
     assert {path.parts[-3] for path in tmp_path.glob("*/*/evaluation/results.json")} == {"3"}

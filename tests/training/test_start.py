@@ -47,9 +47,9 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--backbone_options", "{layers: 1, hidden: 9}"], "(backbone_options hidden: 8, here 9)"),
-        (["--frontend_options", "{frame: 256, hop: 128}"], "(frontend_options hop: 64, here 128)"),
-        (["--conditioner", "concat"], "(conditioner: film, here concat"),
+        (["--backbone_options", "{layers: 1, hidden: 9}"], "(backbone_options hidden: 8, now 9)"),
+        (["--frontend_options", "{frame: 256, hop: 128}"], "(frontend_options hop: 64, now 128)"),
+        (["--conditioner", "concat"], "(conditioner: film, now concat"),
         (["--speaker_encoder_options", "{hidden: 7, layers: 1}"], "do not fit"),
         (["--start", "nothing"], "start: nothing: no such bundle folder; give"),
         (["--start", "defualt"], "did you mean 'default'"),
