@@ -52,7 +52,7 @@ def save(enhancer: Enhancer, folder: str | Path, half: bool = False, **record: A
         Store float16: half the size, rounding each weight to about 3 digits.
     **record
         What else to write down, as JSON can hold it: ``licence`` (of the training data; that of a speaker
-        encoder's weights is added), ``training_hash``, ``data``, figures.
+        encoder's weights is added), ``training_hash``, ``commit``, ``data``, figures.
 
     Returns
     -------

@@ -228,6 +228,7 @@ def save_bundle(
     record = {
         "licence": settings.get("licence", ""),
         "training_hash": training_hash(output),
+        "commit": commit(),
         "training": scores,
         "seed": settings["seed"],
         "start": settings.get("start"),

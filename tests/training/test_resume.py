@@ -161,7 +161,9 @@ def test_killed_mid_epoch_and_restarted_ends_with_the_same_bits(project):
     assert again["opt_class"].keywords["lr"] == 0.01, "a refused run must overwrite nothing"
     record = json.loads((broken / "run.json").read_text())
     assert record["seed"] == 7
-    assert re.fullmatch("[0-9a-f]{16}", describe(broken / "bundle")["record"]["training_hash"])
+    kept = describe(broken / "bundle")["record"]
+    assert re.fullmatch("[0-9a-f]{16}", kept["training_hash"])
+    assert kept["commit"].removesuffix("+") == record["git"].removesuffix("+")
     assert "pse-plugins" in (broken / "plugins.txt").read_text()
 
 

@@ -24,6 +24,7 @@ from ...data.lists import fixed_list
 from ...enhancer import Enhancer
 from ...frontend import masked
 from ...losses.si_sdr import SiSdr
+from ..record import commit
 from .artefacts import Artefact
 from .lab import INSIDE, Lab
 from .listener import Listener
@@ -71,6 +72,7 @@ def ship(lab: Lab) -> None:
         target,
         licence=lab.settings.get("licence") or "",
         training_hash=lab.finetuned.key,
+        commit=commit(),
         training=record,
     )
     logger.info("saved %s", target)
