@@ -148,7 +148,16 @@ class Drawer:
         if law.rooms and rng.random() < law.rooms:
             room = round(float(rng.uniform(law.reverberation[0], law.reverberation[1])), 4)
             target, *parts = (replace(part, room=room) for part in (target, *parts))
+        if law.floors:
+            target, *parts = (self._with_floor(part, rng) for part in (target, *parts))
         return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
+
+    def _with_floor(self, part: Part, rng: np.random.Generator) -> Part:
+        """Draw whether a voice's recording has noise of its own, and which."""
+        if part.kind != "speech" or rng.random() >= self.law.floors:
+            return part
+        level = float(rng.uniform(self.law.floor_db[0], self.law.floor_db[1]))
+        return replace(part, floor=round(level, 3), colour=round(1 - 10 ** float(rng.uniform(-2.2, 0)), 5))
 
     def _speaker(
         self, voice: str | None, count: int, rng: np.random.Generator

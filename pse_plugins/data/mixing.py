@@ -75,6 +75,10 @@ def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     if part.room:
         reflections = white(part.start, round(part.room * speech.rate))
         samples = reverberate(samples, speech.rate, part.room, DIRECT, reflections)
+    if part.floor:
+        hiss = lfilter([1.0], [1.0, -part.colour], white(part.start + 1, samples.size))
+        level = active_rms(samples, speech.rate) * 10 ** (-part.floor / 20)
+        samples = samples + np.float32(level / np.std(hiss)) * np.asarray(hiss, np.float32)
     return samples
 
 

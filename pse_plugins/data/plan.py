@@ -32,6 +32,11 @@ class Part:
     room : float
         Reverberation time in seconds of the room that it is heard in; 0 for none. Reflections are made from the
         seed in ``start``.
+    floor : float
+        Level of the recording's own steady noise in dB below the active voice; 0 for none. It is made from the seed in
+        ``start``, and belongs to the sound: what is wanted of a target has its own.
+    colour : float
+        Coefficient of the leaky sum that makes it, from 0, white, towards 1, a rumble.
     """
 
     kind: Literal["speech", "noise", "white"]
@@ -42,6 +47,8 @@ class Part:
     gain: float = 1.0
     tone: float = 0.0
     room: float = 0.0
+    floor: float = 0.0
+    colour: float = 0.0
 
     def at_gain(self, gain: float) -> Part:
         """Give the same part with another gain."""

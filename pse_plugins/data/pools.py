@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, DataError
 from .manifest import Utterance
-from .recordings import Outline, Recordings, to_float
+from .recordings import Outline, Recordings, Voice, to_float
 
 GRID = 0.5
 """Enrolment clips start on this grid and have its multiples as lengths, in seconds."""
@@ -49,6 +49,9 @@ class SpeechPool:
     speeds : sequence of float
         Every speaker is there once for each speed. ``"84@0.9"`` is speaker 84 played at 0.9 times the
         speed, resampled: lower, slower, another voice.
+    formants : sequence of float
+        And for each speed once for each of these: ``"84@0.9~1.1"`` has resonances that are 1.1 times as high, as of a
+        shorter vocal tract.
     preload : bool
         Decode everything now rather than when first wanted.
     max_bytes : int or None
@@ -59,7 +62,7 @@ class SpeechPool:
     DataError
         If there are no recordings.
     ConfigError
-        If a rate or a speed is out of range.
+        If a rate, a speed or a factor is out of range.
     """
 
     def __init__(
@@ -69,25 +72,28 @@ class SpeechPool:
         *,
         enrolment_rate: int | None = None,
         speeds: Sequence[float] = (1.0,),
+        formants: Sequence[float] = (1.0,),
         preload: bool = False,
         max_bytes: int | None = None,
     ) -> None:
         if not utterances:
             raise DataError("the manifest lists no speech; check the data folder and prepare it again")
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
-        sources = {_at(u.id, s): (u, float(s)) for s in _speeds(speeds) for u in utterances}
+        tracts = _factors("formants", formants, 0.5, 2)
+        voices = [Voice(speed, tract) for speed in _speeds(speeds) for tract in tracts]
+        sources = {voice.name(u.id): (u, voice) for voice in voices for u in utterances}
         self._speakers: dict[str, list[str]] = {}
         self._base: dict[str, str] = {}
-        for id, (u, speed) in sources.items():
-            self._speakers.setdefault(_at(u.speaker, speed), []).append(id)
-            self._base[_at(u.speaker, speed)] = u.speaker
+        for id, (u, voice) in sources.items():
+            self._speakers.setdefault(voice.name(u.speaker), []).append(id)
+            self._base[voice.name(u.speaker)] = u.speaker
         self._recordings = Recordings(sources, self.rate, self.enrolment_rate, max_bytes)
         if preload:
             self._recordings.preload()
 
     @property
     def speakers(self) -> list[str]:
-        """All voices, those made by speed included."""
+        """All voices, those that are made of others included."""
         return list(self._speakers)
 
     @property
@@ -105,8 +111,8 @@ class SpeechPool:
 
     def speaker(self, id: str) -> str:
         """Say whose recording it is."""
-        utterance, speed = self._recordings.sources[id]
-        return _at(utterance.speaker, speed)
+        utterance, voice = self._recordings.sources[id]
+        return voice.name(utterance.speaker)
 
     def person(self, speaker: str) -> str:
         """Say which speaker of the corpus a voice is made from."""
@@ -194,7 +200,8 @@ class NoisePool:
         if not clips:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
         self.rate = _rate(rate)
-        sources = {_at(u.id, s): (u, float(s)) for s in _speeds(speeds) for u in clips}
+        changes = [Voice(speed) for speed in _speeds(speeds)]
+        sources = {change.name(u.id): (u, change) for change in changes for u in clips}
         self._clips = {id: u for id, (u, _) in sources.items()}
         self.ids = list(self._clips)
         self._recordings = Recordings(sources, rate, rate, max_bytes)
@@ -236,16 +243,17 @@ def _loop(samples: np.ndarray, fade: int) -> np.ndarray:
     return loop
 
 
-def _at(name: str, speed: float) -> str:
-    """Name a recording or speaker at a speed."""
-    return name if speed == 1 else f"{name}@{speed:g}"
-
-
 def _speeds(speeds: Sequence[float]) -> Sequence[float]:
-    """Check factors of speed."""
-    if not speeds or any(not 0.25 <= s <= 4 for s in speeds):
-        raise ConfigError(f"speeds {list(speeds)} must be factors from 0.25 to 4, such as [0.9, 1.0, 1.1]")
-    return speeds
+    return _factors("speeds", speeds, 0.25, 4)
+
+
+def _factors(name: str, factors: Sequence[float], low: float, high: float) -> Sequence[float]:
+    """Check factors that are 1 for a recording as it is."""
+    if not factors or any(not low <= f <= high for f in factors):
+        raise ConfigError(
+            f"{name} {list(factors)} must be factors from {low:g} to {high:g}, such as [0.9, 1.0, 1.1]"
+        )
+    return [float(f) for f in factors]
 
 
 def _rate(rate: int) -> int:

@@ -12,10 +12,41 @@ import numpy as np
 from pse_runtime import audio
 
 from .activity import voiced_spans
+from .formants import move_formants
 from .manifest import Utterance
 from .silence import SilenceMap
 
 _SEEKABLE = (".wav", ".flac")  # formats in which a window is found to the sample
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a recording is changed, so that it is somebody else's.
+
+    Parameters
+    ----------
+    speed : float
+        Faster by a factor is higher by it as well.
+    formants : float
+        Resonances of speech are higher by it; pitch and speed are left.
+    """
+
+    speed: float = 1.0
+    formants: float = 1.0
+
+    def name(self, of: str) -> str:
+        """Name a recording or a speaker that is changed so.
+
+        Examples
+        --------
+        >>> Voice().name("84"), Voice(0.9).name("84"), Voice(0.9, 1.1).name("84")
+        ('84', '84@0.9', '84@0.9~1.1')
+        """
+        moved = f"~{self.formants:g}" if self.formants != 1 else ""
+        return of + (f"@{self.speed:g}" if self.speed != 1 else "") + moved
+
+
+AS_IT_IS = Voice()
 
 
 @dataclass(frozen=True)
@@ -55,7 +86,7 @@ class Recordings:
     Parameters
     ----------
     sources : mapping
-        Id -> file and speed; faster by a factor is higher by it as well: another voice.
+        Id -> file, and how it is changed.
     rate, voice_rate : int
         Of mixtures and of the speaker encoder, in Hz.
     max_bytes : int or None
@@ -64,7 +95,7 @@ class Recordings:
 
     def __init__(
         self,
-        sources: Mapping[str, tuple[Utterance, float]],
+        sources: Mapping[str, tuple[Utterance, Voice]],
         rate: int,
         voice_rate: int,
         max_bytes: int | None = None,
@@ -90,8 +121,8 @@ class Recordings:
         """Cut samples from ``first`` up to ``last``, int16, at the rate of mixtures or, of a voice, the encoder's."""
         held = self._samples.get(id)
         if held is None:
-            utterance, speed = self.sources[id]
-            plain = speed == 1 and utterance.rate == self._rates[voice]
+            utterance, changed = self.sources[id]
+            plain = changed == AS_IT_IS and utterance.rate == self._rates[voice]
             if id in self._outlines and plain and utterance.path.suffix.lower() in _SEEKABLE:
                 return to_int16(audio.read(utterance.path, None, first, last - first)[0])
             outline, held = self._decode(id)
@@ -114,9 +145,11 @@ class Recordings:
 
     def _decode(self, id: str) -> tuple[Outline, tuple[np.ndarray, np.ndarray]]:
         """Read a recording from disk, at both rates."""
-        (utterance, speed), (rate, voice_rate) = self.sources[id], self._rates
+        (utterance, changed), (rate, voice_rate) = self.sources[id], self._rates
         samples, own = audio.read(utterance.path)
-        played = round(own * speed)
+        played = round(own * changed.speed)
+        if changed.formants != 1:
+            samples = move_formants(samples, changed.formants, played)
         mixed = audio.resample(samples, played, rate)
         kept, pcm = SilenceMap(voiced_spans(mixed, rate)), to_int16(mixed)
         if voice_rate == rate:

@@ -21,6 +21,7 @@ AS_RECORDED = {
     "level_db": None,
     "tone": 0.0,
     "rooms": 0.0,
+    "floors": 0.0,
     "same_gender": None,
     "enrolment_augmentation": None,
 }
@@ -48,6 +49,7 @@ def mixture_sets(
     rate: int = 16000,
     enrolment_rate: int | None = None,
     speeds: Sequence[float] = (1.0,),
+    formants: Sequence[float] = (1.0,),
     noise_speeds: Sequence[float] = (1.0,),
     epoch_size: int = 10000,
     valid_size: int = 200,
@@ -66,8 +68,9 @@ def mixture_sets(
         A tenth of the sources in ``train_noise`` goes to validation.
     rate, enrolment_rate : int
         Of mixtures and of enrolment clips, in Hz.
-    speeds, noise_speeds : sequence of float
-        Each training speaker, and each training noise, is there once for each.
+    speeds, formants, noise_speeds : sequence of float
+        Each training speaker, and each training noise, is there once for each; speakers with each of the formants at
+        each of the speeds.
     epoch_size, valid_size, test_size : int
         Items.
     seed : int
@@ -78,7 +81,7 @@ def mixture_sets(
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level, tone, rooms, genders and enrolment
+        The same for validation and test, over what ``law`` says; its level, tone, rooms, floors, genders and enrolment
         augmentation are off.
     max_bytes : int or None
         Memory that the training speech may take.
@@ -89,7 +92,7 @@ def mixture_sets(
     law = dict(law)
     fixed = {**law, **AS_RECORDED, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
-    train_pool = SpeechPool(train, **rates, speeds=speeds, max_bytes=max_bytes)
+    train_pool = SpeechPool(train, **rates, speeds=speeds, formants=formants, max_bytes=max_bytes)
     fixed["seed"] = fixed_seed
     return RecipeData(
         MixtureDataset(

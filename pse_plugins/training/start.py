@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
 from .record import differences
 
+logger = logging.getLogger(__name__)
+
 DEFAULT = "default"
 """Stands for the bundle that is used when no model is named."""
 
 _SAME = ("backbone", "conditioner", "sample_rate", "speaker_encoder")
 _OPTIONS = ("backbone", "conditioner")
-_FRONTEND = {"frame": "frame", "hop": "hop", "synthesis_frame": "latency", "compression": "compression"}
+_FRONTEND = {"frame": "frame", "compression": "compression"}
+_PACE = {"hop": "hop", "synthesis_frame": "latency"}
 
 
-def start_from(enhancer: Enhancer, chosen: str) -> None:
+def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> bool:
     """Give an enhancer the weights of a bundle, and the scale of its features.
 
     Parameters
@@ -29,6 +33,13 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
         Its strategies and their options must be the bundle's; a frozen speaker encoder keeps its own weights.
     chosen : str
         Folder of the bundle, or ``"default"``.
+    other_pace : bool
+        Let hop and synthesis frame differ. The windows then differ, too, and the scale of the features is not taken.
+
+    Returns
+    -------
+    bool
+        Whether the scale was taken.
 
     Raises
     ------
@@ -43,25 +54,34 @@ def start_from(enhancer: Enhancer, chosen: str) -> None:
             f"or '{DEFAULT}' for the model that is used when none is named"
         )
     source = bundle.load(None if chosen == DEFAULT else chosen)
-    differing = differences(_settings(source), _settings(enhancer))
+    paces = differences(_measured(source, _PACE), _measured(enhancer, _PACE))
+    differing = differences(_settings(source), _settings(enhancer)) + ([] if other_pace else paces)
     if differing:
         raise ConfigError(
             f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings"
         )
+    weights = source.state_dict()
+    if paces:
+        logger.info("the network has to learn another pace than that of %s: %s", chosen, "; ".join(paces))
+        weights.update({f"frontend.{name}": value for name, value in enhancer.frontend.state_dict().items()})
     try:
-        enhancer.load_state_dict(source.state_dict())
+        enhancer.load_state_dict(weights)
     except RuntimeError as error:  # a speaker encoder that is trained, too, of other options
         raise ConfigError(
             f"start: the weights of {chosen} do not fit ({' '.join(str(error).split())[:200]})"
         ) from error
+    return not paces
 
 
 def _settings(enhancer: Enhancer) -> dict[str, Any]:
     """Write out what makes a network the same, defaults too."""
     config = json.loads(json.dumps(with_defaults(enhancer.config), default=str))
-    frontend = enhancer.frontend
     options = {
         f"{key}_options {name}": value for key in _OPTIONS for name, value in config[f"{key}_options"].items()
     }
-    measured = {f"frontend_options {name}": getattr(frontend, own) for name, own in _FRONTEND.items()}
-    return {**{key: config[key] for key in _SAME}, **options, **measured}
+    return {**{key: config[key] for key in _SAME}, **options, **_measured(enhancer, _FRONTEND)}
+
+
+def _measured(enhancer: Enhancer, names: dict[str, str]) -> dict[str, Any]:
+    """Write out options of the frontend as they came to be."""
+    return {f"frontend_options {name}": getattr(enhancer.frontend, own) for name, own in names.items()}

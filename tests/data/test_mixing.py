@@ -5,7 +5,7 @@ import pytest
 
 from pse_plugins.data.activity import active_rms
 from pse_plugins.data.law import SCENARIOS
-from pse_plugins.data.mixing import DIRECT, mix, render, white
+from pse_plugins.data.mixing import DIRECT, cut, mix, render, white
 from pse_plugins.data.rooms import reverberate
 
 RATE = 8000
@@ -51,7 +51,9 @@ def test_nothing_clips(make_dataset):
 
 
 def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
-    dataset = make_dataset(scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5)
+    dataset = make_dataset(
+        scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5, floors=0.5
+    )
     for i in range(15):
         item = dataset[i]
         again = render(item.plan, dataset.speech, dataset.noise)
@@ -120,6 +122,36 @@ def test_a_share_is_heard_in_a_room_the_target_too(make_dataset):
         assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
     assert 10 < sum(room > 0 for room in rooms) < 30
     assert all(0.3 <= room <= 0.4 for room in rooms if room)
+
+
+def test_a_floor_is_of_the_voice_and_stays_in_the_target(make_dataset):
+    dataset = make_dataset(scenarios={"both": 1}, floors=0.5, floor_db=(10, 30))
+    floors = []
+    for i in range(40):
+        item = dataset[i]
+        target, _, noise = item.plan.target, *item.plan.interferers
+        assert noise.kind == "noise" and not noise.floor
+        floors.append(target.floor)
+        recorded = dataset.speech.segment(target.id, target.start, target.length) * target.gain
+        added = item.target - recorded
+        if target.floor:
+            assert level(recorded) - level(added) == pytest.approx(target.floor, abs=0.3)
+            assert 0 <= target.colour < 1
+        else:
+            assert not added.any()
+        assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
+    assert 10 < sum(floor > 0 for floor in floors) < 30
+    assert all(10 <= floor <= 30 for floor in floors if floor)
+
+
+def test_a_floor_of_a_higher_colour_rumbles(make_dataset):
+    dataset = make_dataset(scenarios={"babble": 1})
+    part = dataset[0].plan.target
+    own = cut(part, dataset.speech, None)
+    white_one, rumble = (
+        cut(replace(part, floor=10.0, colour=colour), dataset.speech, None) - own for colour in (0.0, 0.99)
+    )
+    assert tilt(white_one) > 0.5 and tilt(rumble) < 0.02
 
 
 def test_a_room_dies_away_by_60_db_in_its_time_and_keeps_the_energy():

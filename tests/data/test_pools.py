@@ -49,6 +49,18 @@ def test_speeds_make_other_voices_of_the_same_person(utterances):
     assert abs(slow / own - 1.25) < 1e-3
 
 
+def test_formants_make_other_voices_at_each_speed(utterances):
+    pool = SpeechPool(utterances, RATE, speeds=(0.8, 1.0), formants=(1.0, 1.1))
+    assert [s for s in pool.speakers if s.startswith("1")] == ["1@0.8", "1@0.8~1.1", "1", "1~1.1"]
+    assert pool.person("1@0.8~1.1") == pool.person("1~1.1") == "1"
+    own, moved = (pool.segment(id, 0, RATE) for id in ("1-7-0000", "1-7-0000~1.1"))
+    assert np.abs(own - moved).max() / np.abs(own).max() > 0.05
+    bare = SpeechPool(utterances, RATE, formants=(1.1,), max_bytes=0)
+    assert np.array_equal(bare.segment("1-7-0000~1.1", 0, RATE), moved)
+    with pytest.raises(ConfigError, match="formants .* must be factors from 0.5 to 2"):
+        SpeechPool(utterances, RATE, formants=[3.0])
+
+
 def test_memory_stays_below_the_cap_and_results_are_the_same(utterances):
     free, capped = SpeechPool(utterances, RATE), SpeechPool(utterances, RATE, max_bytes=250_000)
     for u in utterances * 2:

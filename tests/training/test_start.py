@@ -48,7 +48,10 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
     ("words", "said"),
     [
         (["--backbone_options", "{layers: 1, hidden: 9}"], "(backbone_options hidden: 8, now 9)"),
-        (["--frontend_options", "{frame: 256, hop: 128}"], "(frontend_options hop: 64, now 128)"),
+        (
+            ["--frontend_options", "{frame: 256, hop: 64, compression: 0.3}"],
+            "(frontend_options compression: 1.0, now 0.3)",
+        ),
         (["--conditioner", "concat"], "(conditioner: film, now concat"),
         (["--speaker_encoder_options", "{hidden: 7, layers: 1}"], "do not fit"),
         (["--start", "nothing"], "start: nothing: no such bundle folder; give"),
@@ -59,6 +62,22 @@ def test_another_network_is_refused_by_what_differs(project, capsys, words, said
     assert make(project, "refused", "--start", str(project / "first"), *words) == 2
     assert said in capsys.readouterr().err
     assert not (project / "refused" / "bundle").exists()
+
+
+def test_another_pace_is_learnt_from_the_same_weights_at_a_scale_of_its_own(project, caplog, tmp_path):
+    caplog.set_level("INFO", "pse_plugins.training.start")
+    words = ("--start", str(project / "first"), "--lr", "1e-12")
+    assert (
+        make(project, "faster", *words, "--frontend_options", "{frame: 256, hop: 32, synthesis_frame: 64}")
+        == 0
+    )
+    assert "another pace than that of" in (said := caplog.text)
+    assert "frontend_options hop: 64, now 32; frontend_options synthesis_frame: 256, now 64" in said
+    first, faster = weights(project / "first"), weights(project / "faster")
+    for name, value in first.items():
+        assert torch.allclose(value, faster[name]) != name.startswith("frontend."), name
+    with pytest.raises(ConfigError, match="hop: 64, now 32|hop: 32, now 64"):
+        ship([project / name / "bundle" for name in ("first", "faster")], tmp_path / "mean")
 
 
 def test_default_is_the_model_that_is_used_when_none_is_named(project, monkeypatch, capsys):
