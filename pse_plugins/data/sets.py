@@ -76,8 +76,8 @@ def mixture_sets(
     seed : int
         Of everything drawn.
     test_seed : int or None
-        Of the mixtures of validation and test, so that trainings of several seeds are compared on the same; ``seed``
-        when None.
+        Of the mixtures of validation and test, and of what is held out for them, so that trainings of several seeds are
+        compared on the same; ``seed`` when None.
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
@@ -87,7 +87,7 @@ def mixture_sets(
         Memory that the training speech may take.
     """
     _remark_on_rate(rate, [*train, *valid, *test])
-    fixed_seed = seed if test_seed is None else test_seed
+    fixed_seed = _fixed_seed(seed, test_seed)
     fit_noise, valid_noise = hold_out(train_noise, 0.1, fixed_seed)
     law = dict(law)
     fixed = {**law, **AS_RECORDED, **(test_law or {})}
@@ -101,6 +101,11 @@ def mixture_sets(
         MixtureDataset(SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, **fixed),
         MixtureDataset(SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, **fixed),
     )
+
+
+def _fixed_seed(seed: int = 0, test_seed: int | None = None, **_: Any) -> int:
+    """Give the seed of everything that validation and test are made of."""
+    return seed if test_seed is None else test_seed
 
 
 def _remark_on_rate(rate: int, speech: Sequence[Utterance]) -> None:
@@ -200,7 +205,7 @@ def librispeech_sets(
         test = prepare_librispeech(data_folder, test_subset, save / f"{test_subset}.json")
     noises = prepare_noise(noise_folder, save / "noise.json")
     train_noise, test_noise = divide_noise(
-        noises, (train_folds, test_folds), (train_noises, test_noises), seed=options.get("seed", 0)
+        noises, (train_folds, test_folds), (train_noises, test_noises), seed=_fixed_seed(**options)
     )
     train = list(split["train"])
     if more_speech is not None:
@@ -229,7 +234,7 @@ def folder_sets(
     held_noise : float
         Share of the noise sources held out for test.
     """
-    save, seed = Path(save_folder), options.get("seed", 0)
+    save, seed = Path(save_folder), _fixed_seed(**options)
     split = speaker_split(
         prepare_speaker_folders(data_folder, save / "speech.json"), None, held_speakers, seed
     )

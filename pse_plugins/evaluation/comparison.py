@@ -21,6 +21,7 @@ from .tables import number
 
 METRICS = ("si-sdr-improvement", "sdr", "pesq", "stoi")
 """What the tables show, as far as it was scored."""
+_SAME_DB = 0.01
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,22 @@ def read_row(name: str, results: Mapping[int, Path], cost: Mapping[str, float] |
     Raises
     ------
     DataError
-        If one is not what an evaluation wrote.
+        If one is not what an evaluation wrote, or they are of different mixtures.
     """
-    items, wrong, mixture = {}, {}, []
+    items: dict[int, list[dict[str, Any]]] = {}
+    wrong: dict[int, list[dict[str, Any]]] = {}
+    mixture: list[dict[str, Any]] = []
     for seed, path in results.items():
         try:
             found = json.loads(path.read_text("utf-8"))["items"]
             items[seed] = [i for i in found if i["system"] in ("right enrolment", "enhanced")]
             strangers = [i for i in found if i["system"] == "wrong enrolment"]
-            mixture = [i for i in found if i["system"] == "mixture"]
+            before, mixture = mixture, [i for i in found if i["system"] == "mixture"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}: not the results of an evaluation; remove its folder and score again"
             ) from error
+        check_same_mixtures(f"{name}, seed {seed},", mixture, before)
         if strangers:
             wrong[seed] = strangers
     return Trained(name, items, wrong, dict(cost or {}), mixture)
@@ -107,10 +111,37 @@ def check_one_list(rows: Sequence[Trained]) -> None:
             ids = [item["id"] for item in items]
             first = first or ids
             if ids != first:
-                raise DataError(
-                    f"{row.name}, seed {seed}, was scored on another test list than {rows[0].name}; give all rows "
-                    "one test_seed and one test set"
-                )
+                raise _another_list(f"{row.name}, seed {seed},", rows[0].name)
+        check_same_mixtures(row.name, row.mixture, rows[0].mixture, rows[0].name)
+
+
+def check_same_mixtures(
+    name: str, mine: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], other: str = "the rest"
+) -> None:
+    """Refuse scores of mixtures that go by the same names and do not sound the same.
+
+    Parameters
+    ----------
+    name, other : str
+        Whose they are.
+    mine, others : sequence of mapping
+        The items unprocessed; empty where they are not known.
+
+    Raises
+    ------
+    DataError
+        If the signal-to-distortion ratio of one differs.
+    """
+    for a, b in zip(mine, others):
+        heard, expected = (_number(item["values"].get("sdr")) for item in (a, b))
+        if a["id"] != b["id"] or abs(heard - expected) > _SAME_DB:
+            raise _another_list(name, other)
+
+
+def _another_list(name: str, other: str) -> DataError:
+    return DataError(
+        f"{name} was scored on another test list than {other}; give all rows one test_seed and one test set"
+    )
 
 
 def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .comparison import METRICS, Trained
+from .comparison import METRICS, Trained, check_same_mixtures
 
 _DIGITS = 4
 _KEYS = ("id", "scenario", "speaker", "competitor")
@@ -48,7 +48,14 @@ def recall(path: Path) -> Trained:
 
 
 def join(kept: Trained, new: Trained) -> Trained:
-    """Add the seeds of a row's new trainings to those that were kept; of a seed in both, the new one counts."""
+    """Add the seeds of a row's new trainings to those that were kept; of a seed in both, the new one counts.
+
+    Raises
+    ------
+    DataError
+        If they were scored on different mixtures.
+    """
+    check_same_mixtures(f"{new.name}, trained now,", new.mixture, kept.mixture, f"{new.name} that was kept")
     items = {**kept.items, **new.items}
     wrong = {**kept.wrong, **new.wrong}
     return Trained(

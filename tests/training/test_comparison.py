@@ -12,7 +12,8 @@ from tone_corpus import RECIPE, write_corpus
 
 from pse_plugins.cli import run as pse
 from pse_plugins.errors import DataError
-from pse_plugins.evaluation.comparison import MIXTURE, Trained, check_one_list, comparison
+from pse_plugins.evaluation.comparison import MIXTURE, Trained, check_one_list, comparison, read_row
+from pse_plugins.evaluation.kept import join
 
 TABLE = """
 task: comparison
@@ -204,6 +205,26 @@ def test_rows_of_different_lists_are_not_compared():
     rows = [Trained("a", {1: items([1.0, 2.0])}), Trained("b", {1: items([1.0, 2.0], ids=[5, 6])})]
     with pytest.raises(DataError, match="b, seed 1, was scored on another test list than a"):
         check_one_list(rows)
+
+
+def test_mixtures_of_one_name_that_sound_different_are_not_compared(tmp_path):
+    mixtures = items([0.0, 0.0])
+    others = json.loads(json.dumps(mixtures))
+    for one, ratio in zip((*mixtures, *others), (3.0, 4.0, 3.0, 4.5), strict=True):
+        one["values"]["sdr"] = ratio
+    a, b = Trained("a", {1: mixtures}, mixture=mixtures), Trained("b", {1: others}, mixture=others)
+    with pytest.raises(
+        DataError, match="b was scored on another test list than a; give all rows one test_seed"
+    ):
+        check_one_list([a, b])
+    check_one_list([a, Trained("b", {1: others})])
+    with pytest.raises(DataError, match="b, trained now, was scored on another test list"):
+        join(Trained("b", {2: mixtures}, mixture=mixtures), b)
+    for seed, heard in ((1, mixtures), (2, others)):
+        content = [{**item, "system": system} for item in heard for system in ("mixture", "enhanced")]
+        (tmp_path / f"{seed}.json").write_text(json.dumps({"items": content}))
+    with pytest.raises(DataError, match="a, seed 2, was scored on another test list than the rest"):
+        read_row("a", {seed: tmp_path / f"{seed}.json" for seed in (1, 2)})
 
 
 def test_results_that_are_none_are_said(project, capsys):
