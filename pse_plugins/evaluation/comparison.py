@@ -145,7 +145,7 @@ def _another_list(name: str, other: str) -> DataError:
 
 
 def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
-    """Lay out a condition's table, the unprocessed mixture first; `legend` says the same to who reads it.
+    """Lay out a condition's table, the unprocessed mixture first; `sample` and `legend` say the same to who reads it.
 
     Columns: parameters, multiply-accumulates a second, real-time factor; each metric's mean over trainings and items,
     with the 95 % interval over speakers and the deviation over trainings; SI-SDR improvement above the reference, item
@@ -184,19 +184,24 @@ def _metrics(rows: Sequence[Trained], scenario: str) -> list[str]:
     return [m for m in METRICS if any(np.isfinite(r.values(m, scenario)[0]).any() for r in rows)]
 
 
-def legend(rows: Sequence[Trained], scenario: str, reference: str) -> list[str]:
-    """Say what the columns of a condition's table are, a line each, and on how much they rest."""
+def sample(rows: Sequence[Trained], scenario: str) -> str:
+    """Say on how much a condition's table rests."""
     _, speakers = rows[0].values(GAIN, scenario)
-    named = ", ".join(_NAMES[m].removesuffix(" (dB)") for m in _metrics(rows, scenario))
     own, _, apart = scenario.partition(", ")
     part = f", those of {own} with a competitor of the target's gender" if apart else ""
     drawn = "whole speakers" if len(set(speakers)) >= MIN_GROUPS else "items (there are few speakers)"
+    return (
+        f"{len(speakers)} items of {len(set(speakers))} speakers{part}, the same for all rows and seeds. Brackets: "
+        f"95 % bootstrap interval, {drawn} drawn again."
+    )
+
+
+def legend(reference: str) -> list[str]:
+    """Say what the columns of the tables are, a line each."""
     return [
-        f"{len(speakers)} items of {len(set(speakers))} speakers{part}, the same for all rows and seeds.",
         "M: million parameters of the backbone; MMAC/s: million multiply-accumulates for a second of audio; RTF: time "
         "that a second of audio takes, in s, offline on one core.",
-        f"{named}: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's. Brackets: 95 % bootstrap "
-        f"interval, {drawn} drawn again.",
+        "SI-SDRi, SDR, PESQ, STOI: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's.",
         "sd: deviation of SI-SDRi over seeds in dB; in parentheses how many seeds.",
         f"above reference: SI-SDRi above {reference} in dB, item by item, over the seeds that both have. p: chance "
         "that the row is no better, by how trainings vary (one-tailed Welch test, two seeds at least).",

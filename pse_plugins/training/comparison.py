@@ -14,7 +14,7 @@ from ..bundle import load
 from ..cost import count_macs, count_parameters, one_thread, real_time_factor
 from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
-from ..evaluation.comparison import Trained, check_one_list, comparison, legend, places, read_row
+from ..evaluation.comparison import Trained, check_one_list, comparison, legend, places, read_row, sample
 from ..evaluation.kept import join, keep, recall
 from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
@@ -177,13 +177,8 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
     scenarios = dict.fromkeys(place for item in first for place in places(item))
     lines = []
     for scenario in scenarios:
-        notes = [*legend(trained, scenario, reference), *missing]
-        lines += [
-            markdown_table(comparison(trained, scenario, reference)),
-            "",
-            *(f"- {n}" for n in notes),
-            "",
-        ]
+        lines += [markdown_table(comparison(trained, scenario, reference)), "", sample(trained, scenario), ""]
+    lines += [f"- {note}" for note in (*legend(reference), *missing)] + [""]
     (output / "table.md").write_text("\n".join(lines), "utf-8")
     logger.info("wrote %s%s", output / "table.md", "".join(f"; {note}" for note in missing))
     return output / "table.md"
