@@ -40,6 +40,8 @@ class Trained:
         ``"parameters"``, ``"macs"`` a second of audio, ``"rtf"``; what is known.
     mixture : list
         The items unprocessed, which are the same for all rows and seeds.
+    course : dict
+        Seed -> the validation of each epoch by name; what is known.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Trained:
     wrong: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
     mixture: list[dict[str, Any]] = field(default_factory=list)
+    course: dict[int, dict[str, list[float]]] = field(default_factory=dict)
 
     def values(self, metric: str, scenario: str, wrong: bool = False) -> tuple[np.ndarray, list[str]]:
         """Give each item's score by seed ``[seeds, items]``, NaN where it is not defined, and the items' speakers."""
@@ -167,7 +170,7 @@ def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
     by_name = {row.name: row for row in rows}
     base = by_name.get(reference)
     mixture = Trained(MIXTURE, {0: rows[0].mixture})
-    means = [number(_over(*mixture.values(m, scenario)), m) for m in metrics]
+    means = [number(estimate(*mixture.values(m, scenario)), m) for m in metrics]
     floor = [[MIXTURE, *_cost({}), *means, "", "", "", ""]] if rows[0].mixture else []
     return Table(
         f"{scenario}; reference: {reference}",
@@ -212,7 +215,7 @@ def legend(reference: str) -> list[str]:
 def _cells(row: Trained, base: Trained | None, scenario: str, metrics: Sequence[str]) -> list[str]:
     """Write a row."""
     gains, _ = row.values(GAIN, scenario)
-    means = [number(_over(*row.values(m, scenario)), m) for m in metrics]
+    means = [number(estimate(*row.values(m, scenario)), m) for m in metrics]
     count = f" ({len(row.items)})"
     spread = f"{np.nanmean(gains, axis=1).std(ddof=1):.2f}{count}" if len(gains) > 1 else f"{NONE}{count}"
     above = "" if base is None or base is row else _signed(_above(row, base, scenario))
@@ -225,8 +228,8 @@ def _cost(cost: Mapping[str, float]) -> list[str]:
     return [f"{cost[k] * scale:.{digits}f}" if k in cost else NONE for k, (scale, digits) in known.items()]
 
 
-def _over(values: np.ndarray, speakers: Sequence[str]) -> Estimate:
-    """Average over trainings, then items, with the interval over speakers."""
+def estimate(values: np.ndarray, speakers: Sequence[str]) -> Estimate:
+    """Average scores ``[seeds, items]`` over trainings, then items, with the interval over speakers."""
     return bootstrap(values.mean(0).tolist() if values.size else [], speakers)
 
 
@@ -235,15 +238,11 @@ def _above(row: Trained, base: Trained, scenario: str) -> Estimate:
     ours, theirs = ({**dict(zip(r.items, r.values(GAIN, scenario)[0]))} for r in (row, base))
     seeds = [seed for seed in ours if seed in theirs]
     differences = np.array([ours[seed] - theirs[seed] for seed in seeds])
-    return _over(differences, row.values(GAIN, scenario)[1]) if seeds else _over(np.zeros((0, 0)), [])
+    return estimate(differences, row.values(GAIN, scenario)[1]) if seeds else estimate(np.zeros((0, 0)), [])
 
 
-def _signed(estimate: Estimate) -> str:
-    return (
-        NONE
-        if math.isnan(estimate.mean)
-        else f"{estimate.mean:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
-    )
+def _signed(found: Estimate) -> str:
+    return NONE if math.isnan(found.mean) else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
 def _chance(row: Trained, base: Trained, scenario: str) -> str:
@@ -259,7 +258,7 @@ def _margin(row: Trained, scenario: str) -> str:
         return NONE
     right, speakers = row.values(GAIN, scenario)
     wrong, _ = row.values(GAIN, scenario, wrong=True)
-    return number(_over(right[: len(wrong)] - wrong, speakers), GAIN)
+    return number(estimate(right[: len(wrong)] - wrong, speakers), GAIN)
 
 
 def _number(value: Any) -> float:

@@ -22,6 +22,7 @@ def keep(row: Trained, path: Path) -> None:
         "mixture": _slim(row.mixture),
         "items": {str(seed): _slim(items) for seed, items in row.items.items()},
         "wrong": {str(seed): _slim(items) for seed, items in row.wrong.items()},
+        "course": {str(seed): course for seed, course in row.course.items()},
     }
     path.write_text(json.dumps(content, separators=(",", ":")).replace("},{", "},\n{") + "\n", "utf-8")
 
@@ -42,6 +43,7 @@ def recall(path: Path) -> Trained:
             {int(seed): items for seed, items in content["wrong"].items()},
             content["cost"],
             content["mixture"],
+            {int(seed): course for seed, course in content.get("course", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the scores of a row; remove it and make the table again") from error
@@ -58,12 +60,14 @@ def join(kept: Trained, new: Trained) -> Trained:
     check_same_mixtures(f"{new.name}, trained now,", new.mixture, kept.mixture, f"{new.name} that was kept")
     items = {**kept.items, **new.items}
     wrong = {**kept.wrong, **new.wrong}
+    course = {**kept.course, **new.course}
     return Trained(
         new.name,
         {seed: items[seed] for seed in sorted(items)},
         {seed: wrong[seed] for seed in sorted(wrong)},
         new.cost or kept.cost,
         new.mixture or kept.mixture,
+        {seed: course[seed] for seed in sorted(course)},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from ..enhancer import Enhancer
 from ..errors import ConfigError, PseError, nearest
 from ..evaluation.comparison import Trained, check_one_list, comparison, legend, places, read_row, sample
 from ..evaluation.kept import join, keep, recall
+from ..evaluation.row_figures import draw_courses, draw_gains
 from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
 from . import checks, command_line
 from .config import build_recipe, resolve_recipe
 from .plain_yaml import one_line
+from .record import read_log
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +148,8 @@ def _train(
 def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, reference: str) -> Path:
     """Write ``table.md`` of all rows that have results, whatever was trained just now, and name those that have none.
 
+    Beside it stand ``table.png``, what the rows gain, and ``courses.png``, how their trainings went.
+
     Parameters
     ----------
     rows : sequence of str
@@ -180,6 +185,8 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
         lines += [markdown_table(comparison(trained, scenario, reference)), "", sample(trained, scenario), ""]
     lines += [f"- {note}" for note in (*legend(reference), *missing)] + [""]
     (output / "table.md").write_text("\n".join(lines), "utf-8")
+    draw_gains(trained, list(scenarios), output / "table.png")
+    draw_courses(trained, output / "courses.png")
     logger.info("wrote %s%s", output / "table.md", "".join(f"; {note}" for note in missing))
     return output / "table.md"
 
@@ -215,7 +222,8 @@ def _read(name: str, output: Path) -> Trained:
     there, kept = _found(name, output), output / name / _KEPT
     bundles = [output / name / str(seed) / "bundle" for seed in there]
     cost = next((measure(load(bundle)) for bundle in bundles if bundle.is_dir()), {})
-    row = read_row(name, there, cost)
+    courses = {seed: read_log(output / name / str(seed) / "train_log.txt") for seed in there}
+    row = replace(read_row(name, there, cost), course={seed: c for seed, c in courses.items() if c})
     if kept.is_file():
         row = join(recall(kept), row)
     if there:

@@ -18,7 +18,7 @@ from .. import __version__
 from ..data.manifest import digest
 from .checkpoints import AtomicCheckpointer, load_best
 from .memory import keep_freed_memory
-from .record import commit
+from .record import commit, write_log
 from .schedule import Budget, Schedule
 from .steady import SteadyBrain
 
@@ -136,7 +136,9 @@ def fit(
     )
     if torch.device(brain.device).type == "cpu":
         keep_freed_memory()
-    brain.on_scores = lambda record: _log(job.folder, record, brain)
+    brain.on_scores = lambda record: write_log(
+        job.folder, record, float(brain.optimizer.param_groups[0]["lr"])
+    )
     workers = {"num_workers": int(job.settings.get("num_workers") or 0)}
     brain.fit(
         counter,
@@ -150,13 +152,3 @@ def fit(
     meta = load_best(job.folder / "save", {**modules, "mean": brain.mean}, brain.judged_by)
     brain.mean.swap()
     return meta
-
-
-def _log(folder: Path, record: Mapping[str, float], brain: SteadyBrain) -> None:
-    """Write an epoch's scores to ``train_log.txt``, in SpeechBrain's form."""
-    rate = float(brain.optimizer.param_groups[0]["lr"])
-    train = f"epoch: {int(record['epoch'])}, minutes: {record['minutes']:.2f}, lr: {rate:.2e}"
-    scores = {k: v for k, v in record.items() if k not in ("epoch", "minutes", "train_loss")}
-    valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in scores.items())
-    with (folder / "train_log.txt").open("a", encoding="utf-8") as log:
-        log.write(f"{train} - train loss: {record['train_loss']:.3f} - {valid}\n")

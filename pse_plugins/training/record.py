@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -269,3 +270,34 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+" if changed else "")
+
+
+_LOG = "train_log.txt"
+
+
+def write_log(folder: Path, record: Mapping[str, float], rate: float) -> None:
+    """Write an epoch's scores to ``train_log.txt``, in SpeechBrain's form.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    record : mapping
+        ``epoch``, ``minutes``, ``train_loss``, and what validation found.
+    rate : float
+        The learning rate.
+    """
+    train = f"epoch: {int(record['epoch'])}, minutes: {record['minutes']:.2f}, lr: {rate:.2e}"
+    scores = {k: v for k, v in record.items() if k not in ("epoch", "minutes", "train_loss")}
+    valid = ", ".join(f"valid {k}: {v:.3f}" for k, v in scores.items())
+    with (folder / _LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{train} - train loss: {record['train_loss']:.3f} - {valid}\n")
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """Read what validation found, and the minutes: name -> one an epoch; nothing where there is no such file."""
+    found: dict[str, list[float]] = {}
+    text = path.read_text("utf-8") if path.is_file() else ""
+    for name, value in re.findall(r"(valid \w+|minutes): ([-\d.]+)", text):
+        found.setdefault(name.removeprefix("valid "), []).append(float(value))
+    return found

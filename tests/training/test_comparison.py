@@ -14,7 +14,7 @@ from tone_corpus import RECIPE, write_corpus
 from pse_plugins.cli import run as pse
 from pse_plugins.errors import DataError
 from pse_plugins.evaluation.comparison import MIXTURE, Trained, check_one_list, comparison, read_row
-from pse_plugins.evaluation.kept import join
+from pse_plugins.evaluation.kept import join, recall
 
 TABLE = """
 task: comparison
@@ -86,6 +86,15 @@ def test_each_table_says_what_it_rests_on_and_the_key_stands_once(project):
             assert name == "row" or len(explained) == 1, name
 
 
+def test_the_course_of_each_training_is_kept_as_its_log_has_it(project):
+    log = (project / "out" / "film" / "2" / "train_log.txt").read_text()
+    course = recall(project / "out" / "film" / "scores.json").course
+    assert set(course) == {1, 2} and len(course[2]["ambient"]) == log.count("epoch: ") == 1
+    for name, (value,) in course[2].items():
+        assert f"{name}: {value:.{2 if name == 'minutes' else 3}f}" in log
+    assert {"ambient", "babble", "minutes"} <= set(course[2]) and "lr" not in course[2]
+
+
 def test_competitors_of_the_targets_gender_have_a_table_of_their_own():
     babble = [
         {
@@ -134,7 +143,8 @@ def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys
         assert make(project, *words) == 0
     assert not list(tmp_path.glob("*/*/")), "nothing was trained again"
     assert f"row film, seed 1 has scores in {tmp_path / 'film'}: not trained again" in caplog.text
-    assert (tmp_path / "table.md").read_text() == (project / "out" / "table.md").read_text()
+    for name in ("table.md", "table.png", "courses.png"):
+        assert (tmp_path / name).read_bytes() == (project / "out" / name).read_bytes(), name
     assert make(project, *words, "--only", "[film]", "--seeds", "[3]") == 0
     assert {path.parts[-3] for path in tmp_path.glob("*/*/evaluation/results.json")} == {"3"}
     head, _, _, film, *_ = cells(tmp_path.parent, tmp_path.name)

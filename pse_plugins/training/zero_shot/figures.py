@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn.manifold import TSNE
 
+from ..record import read_log
 from .report import Scored, gains, group
 from .scoring import Item
 
@@ -203,7 +203,7 @@ def curves(folder: Path, path: Path) -> None:
     found: set[int] = set()
     for log in logs:
         part = log.relative_to(folder).parts  # seed, kind, ...
-        scores = {name: [float(x) for x in values] for name, values in _read_log(log).items()}
+        scores = read_log(log)
         for name, axes in panels.items():
             if name in scores:
                 found.add(_kind(part))
@@ -236,14 +236,6 @@ def _kind(part: Sequence[str]) -> int:
     if part[1] == "experts":
         return 2 if part[3].startswith("generalist") else 3
     return {"verify": 0, "gates": 1, "ensembles": 4}.get(part[1], 5)
-
-
-def _read_log(path: Path) -> dict[str, list[str]]:
-    """Read the validation scores of a ``train_log.txt``: name -> one an epoch."""
-    found: dict[str, list[str]] = {}
-    for name, value in re.findall(r"valid (\w+): ([-\d.]+)", path.read_text("utf-8")):
-        found.setdefault(name, []).append(value)
-    return found
 
 
 def _width(size: str) -> int:
