@@ -48,14 +48,7 @@ def attention(enhancer: Enhancer, mixture: np.ndarray, profile: Profile) -> np.n
     def note(module: Any, given: tuple[Tensor, Prepared], _: Any) -> None:
         found.append(module.attention(*given)[0])
 
-    conditioners = [m for m in enhancer.backbone.modules() if isinstance(m, Conditioner)]
-    looked_at = [m for m in conditioners if callable(getattr(m, "attention", None))]
-    if not looked_at:
-        name = enhancer.config.get("conditioner")
-        raise ConfigError(
-            f"nothing here attends to the enrolment: the conditioner is {name}, not cross-attention"
-        )
-    hooks = [module.register_forward_hook(note) for module in looked_at]
+    hooks = [module.register_forward_hook(note) for module in _that_attend(enhancer)]
     device = enhancer.frontend.analysis.device
     try:
         with torch.inference_mode():
@@ -64,6 +57,18 @@ def attention(enhancer: Enhancer, mixture: np.ndarray, profile: Profile) -> np.n
         for hook in hooks:
             hook.remove()
     return torch.stack(found).float().cpu().numpy()
+
+
+def _that_attend(enhancer: Enhancer) -> list[Conditioner]:
+    """Find the conditioners that attend to the enrolment."""
+    conditioners = [m for m in enhancer.backbone.modules() if isinstance(m, Conditioner)]
+    looked_at = [m for m in conditioners if callable(getattr(m, "attention", None))]
+    if not looked_at:
+        name = enhancer.config.get("conditioner")
+        raise ConfigError(
+            f"nothing here attends to the enrolment: the conditioner is {name}, not cross-attention"
+        )
+    return looked_at
 
 
 def enrolled_rows(enhancer: Enhancer, profile: Profile) -> tuple[np.ndarray, float | None]:
@@ -82,7 +87,7 @@ def enrolled_rows(enhancer: Enhancer, profile: Profile) -> tuple[np.ndarray, flo
     seconds : float or None
         Of each row; None where rows are utterances, or the encoder gives one token for all of one.
     """
-    view = next(m.view for m in enhancer.backbone.modules() if callable(getattr(m, "attention", None)))
+    view = _that_attend(enhancer)[0].view
     encoder = enhancer.speaker_encoder
     if view != "frames" or encoder is None:
         return profile.cue.view(str(view))[1][0].cpu().numpy(), None

@@ -20,10 +20,10 @@ def sound(seconds, rate, seed=0):
     return (0.1 * noise * np.maximum(0, np.sin(2 * np.pi * 2 * time)) ** 2).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def enhancer():
+@pytest.fixture(scope="module", params=["gru", "transformer"])
+def enhancer(request):
     torch.manual_seed(0)
-    return small_enhancer(conditioner="cross-attention").eval()
+    return small_enhancer(conditioner="cross-attention", backbone=request.param).eval()
 
 
 def test_weights_are_of_every_layer_and_add_up_over_the_enrolment(enhancer):
@@ -32,7 +32,8 @@ def test_weights_are_of_every_layer_and_add_up_over_the_enrolment(enhancer):
     weights = attention(enhancer, sound(1, rate), profile)
     layers, _, frames, rows = weights.shape
     assert layers == len([m for m in enhancer.modules() if type(m).__name__ == "CrossAttention"])
-    assert rows == profile.cue.tokens.shape[2] and frames >= rate // enhancer.frontend.hop
+    valid, _ = enrolled_rows(enhancer, profile)
+    assert rows == valid.size == profile.cue.tokens.shape[2] and frames >= rate // enhancer.frontend.hop
     np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
     assert all(not m._forward_hooks for m in enhancer.modules()), "nothing is left behind"
 
