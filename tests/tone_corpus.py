@@ -47,11 +47,15 @@ noprogressbar: True
 
 
 def write_corpus(
-    folder: Path, recordings: Callable[[int], int], seconds: float = 3.0, noises: int = 4
+    folder: Path,
+    recordings: Callable[[int], int],
+    seconds: float = 3.0,
+    noises: int = 4,
+    speakers: int = 8,
 ) -> None:
     """Write ``speech/<speaker>/<n>.wav``, so many recordings of each speaker, and ``noise/<n>.wav``."""
     time, rng = np.arange(round(seconds * RATE)) / RATE, np.random.default_rng(0)
-    for s in range(8):
+    for s in range(speakers):
         tone = sum(np.sin(2 * np.pi * (90 + 23 * s) * k * time) / k for k in range(1, 8))
         (folder / "speech" / f"s{s}").mkdir(parents=True)
         for u in range(recordings(s)):
