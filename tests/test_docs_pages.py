@@ -36,13 +36,30 @@ def test_the_recipe_page_has_every_key_and_no_other():
     from pse_plugins.training.run import USED
 
     page = (DOCS / "reference" / "recipe.md").read_text("utf-8")
-    rows = [
-        line.split("|")[1] for line in page.partition("## Mixtures")[0].splitlines() if line.startswith("| `")
-    ]
+    rows = [line.split("|")[1] for line in page.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) | {
         "find_unused_parameters",
         "optimizer_step_limit",
     } == set(USED)
+
+
+def test_the_recipe_page_has_the_options_of_sets_and_their_defaults():
+    from pse_plugins.data.sets import librispeech_sets, mixture_sets
+
+    text = (DOCS / "reference" / "recipe.md").read_text("utf-8")
+    rows = [row.split("|") for row in text.split("\n## ")[1].splitlines() if row.startswith("| `")]
+    known = {
+        p.name: p.default
+        for f in (librispeech_sets, mixture_sets)
+        for p in inspect.signature(f).parameters.values()
+    }
+    named = {name: row[3] for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    assert set(named) <= set(known)
+    for name, said in named.items():
+        if isinstance(known[name], int):
+            assert str(known[name]) in said, name
+        elif isinstance(known[name], tuple):
+            assert said.strip() == str(list(known[name])), name
 
 
 def test_the_recipe_page_has_every_option_of_mixtures_and_its_default():
