@@ -151,9 +151,9 @@ def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
     """Lay out a condition's table, the unprocessed mixture first; `sample` and `legend` say the same to who reads it.
 
     Columns: parameters, multiply-accumulates a second, real-time factor; each metric's mean over trainings and items,
-    with the 95 % interval over speakers and the deviation over trainings; SI-SDR improvement above the reference, item
-    by item over the seeds that both have; the probability, by a one-tailed Welch test over trainings, that the row is
-    not better than the reference; and how much better the right enrolment is than the wrong one.
+    with the 95 % interval over speakers and the deviation over trainings; SI-SDR improvement and SDR above the
+    reference, item by item over the seeds that both have, each with the probability, by a one-tailed Welch test over
+    trainings, that the row is not better than the reference; and how much better the right enrolment is than the wrong.
     """
     metrics = _metrics(rows, scenario)
     head = [
@@ -163,15 +163,16 @@ def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
         "RTF",
         *(_NAMES[m] for m in metrics),
         "sd",
-        "above reference",
-        "p",
+        *(column for m in _compared(metrics) for column in (f"{_plain(m)} above", f"p ({_plain(m)})")),
         "right over wrong",
     ]
     by_name = {row.name: row for row in rows}
     base = by_name.get(reference)
     mixture = Trained(MIXTURE, {0: rows[0].mixture})
     means = [number(estimate(*mixture.values(m, scenario)), m) for m in metrics]
-    floor = [[MIXTURE, *_cost({}), *means, "", "", "", ""]] if rows[0].mixture else []
+    floor = (
+        [[MIXTURE, *_cost({}), *means, *[""] * (2 + 2 * len(_compared(metrics)))]] if rows[0].mixture else []
+    )
     return Table(
         f"{scenario}; reference: {reference}",
         head,
@@ -181,6 +182,15 @@ def comparison(rows: Sequence[Trained], scenario: str, reference: str) -> Table:
 
 MIXTURE = "mixture, unprocessed"
 _NAMES = {GAIN: "SI-SDRi (dB)", "sdr": "SDR (dB)", "pesq": "PESQ", "stoi": "STOI"}
+
+
+def _plain(metric: str) -> str:
+    return _NAMES[metric].removesuffix(" (dB)")
+
+
+def _compared(metrics: Sequence[str]) -> list[str]:
+    """Of what is shown, say what rows are compared with the reference by."""
+    return [metric for metric in metrics if metric in (GAIN, "sdr")]
 
 
 def _metrics(rows: Sequence[Trained], scenario: str) -> list[str]:
@@ -206,8 +216,9 @@ def legend(reference: str) -> list[str]:
         "that a second of audio takes, in s, offline on one core.",
         "SI-SDRi, SDR, PESQ, STOI: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's.",
         "sd: deviation of SI-SDRi over seeds in dB; in parentheses how many seeds.",
-        f"above reference: SI-SDRi above {reference} in dB, item by item, over the seeds that both have. p: chance "
-        "that the row is no better, by how trainings vary (one-tailed Welch test, two seeds at least).",
+        f"SI-SDRi above, SDR above: above {reference}'s in dB, item by item, over the seeds that both have.",
+        "p (SI-SDRi), p (SDR): chance that the row is no better by it, by how trainings vary (one-tailed Welch "
+        "test, two seeds at least).",
         "right over wrong: SI-SDRi with the target enrolled above that with somebody else enrolled, in dB.",
     ]
 
@@ -218,9 +229,13 @@ def _cells(row: Trained, base: Trained | None, scenario: str, metrics: Sequence[
     means = [number(estimate(*row.values(m, scenario)), m) for m in metrics]
     count = f" ({len(row.items)})"
     spread = f"{np.nanmean(gains, axis=1).std(ddof=1):.2f}{count}" if len(gains) > 1 else f"{NONE}{count}"
-    above = "" if base is None or base is row else _signed(_above(row, base, scenario))
-    chance = "" if base is None or base is row else _chance(row, base, scenario)
-    return [row.name, *_cost(row.cost), *means, spread, above, chance, _margin(row, scenario)]
+    compared: list[str] = []
+    for metric in _compared(metrics):
+        if base is None or base is row:
+            compared += ["", ""]
+        else:
+            compared += [_above(row, base, scenario, metric), _chance(row, base, scenario, metric)]
+    return [row.name, *_cost(row.cost), *means, spread, *compared, _margin(row, scenario)]
 
 
 def _cost(cost: Mapping[str, float]) -> list[str]:
@@ -233,21 +248,17 @@ def estimate(values: np.ndarray, speakers: Sequence[str]) -> Estimate:
     return bootstrap(values.mean(0).tolist() if values.size else [], speakers)
 
 
-def _above(row: Trained, base: Trained, scenario: str) -> Estimate:
+def _above(row: Trained, base: Trained, scenario: str, metric: str) -> str:
     """Average the difference to the reference, over the seeds that both have."""
-    ours, theirs = ({**dict(zip(r.items, r.values(GAIN, scenario)[0]))} for r in (row, base))
-    seeds = [seed for seed in ours if seed in theirs]
-    differences = np.array([ours[seed] - theirs[seed] for seed in seeds])
-    return estimate(differences, row.values(GAIN, scenario)[1]) if seeds else estimate(np.zeros((0, 0)), [])
-
-
-def _signed(found: Estimate) -> str:
+    ours, theirs = (dict(zip(r.items, r.values(metric, scenario)[0])) for r in (row, base))
+    differences = np.array([ours[seed] - theirs[seed] for seed in ours if seed in theirs])
+    found = estimate(differences, row.values(metric, scenario)[1])
     return NONE if math.isnan(found.mean) else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
-def _chance(row: Trained, base: Trained, scenario: str) -> str:
+def _chance(row: Trained, base: Trained, scenario: str, metric: str) -> str:
     """Test trainings against trainings: says something of how they vary, nothing of other speakers."""
-    ours, theirs = (np.nanmean(r.values(GAIN, scenario)[0], axis=1) for r in (row, base))
+    ours, theirs = (np.nanmean(r.values(metric, scenario)[0], axis=1) for r in (row, base))
     if min(len(ours), len(theirs)) < 2:
         return NONE
     return f"{ttest_ind(ours, theirs, equal_var=False, alternative='greater').pvalue:.3f}"
