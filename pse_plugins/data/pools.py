@@ -79,9 +79,7 @@ class SpeechPool:
         if not utterances:
             raise DataError("the manifest lists no speech; check the data folder and prepare it again")
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
-        tracts = _factors("formants", formants, 0.5, 2)
-        voices = [Voice(speed, tract) for speed in _speeds(speeds) for tract in tracts]
-        sources = {voice.name(u.id): (u, voice) for voice in voices for u in utterances}
+        sources = {voice.name(u.id): (u, voice) for voice in _changes(speeds, formants) for u in utterances}
         self._speakers: dict[str, list[str]] = {}
         self._base: dict[str, str] = {}
         for id, (u, voice) in sources.items():
@@ -175,6 +173,8 @@ class NoisePool:
         Rate of the mixtures in Hz.
     speeds : sequence of float
         Every noise is there once for each speed; resampled, so that at 0.8 it is slower and lower.
+    formants : sequence of float
+        And for each speed once for each of these: its spectral envelope is moved so, as a voice's is.
     preload : bool
         Decode everything now rather than when first wanted.
     max_bytes : int or None
@@ -194,14 +194,14 @@ class NoisePool:
         rate: int = 16000,
         *,
         speeds: Sequence[float] = (1.0,),
+        formants: Sequence[float] = (1.0,),
         preload: bool = False,
         max_bytes: int | None = None,
     ) -> None:
         if not clips:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
         self.rate = _rate(rate)
-        changes = [Voice(speed) for speed in _speeds(speeds)]
-        sources = {change.name(u.id): (u, change) for change in changes for u in clips}
+        sources = {change.name(u.id): (u, change) for change in _changes(speeds, formants) for u in clips}
         self._clips = {id: u for id, (u, _) in sources.items()}
         self.ids = list(self._clips)
         self._recordings = Recordings(sources, rate, rate, max_bytes)
@@ -243,8 +243,10 @@ def _loop(samples: np.ndarray, fade: int) -> np.ndarray:
     return loop
 
 
-def _speeds(speeds: Sequence[float]) -> Sequence[float]:
-    return _factors("speeds", speeds, 0.25, 4)
+def _changes(speeds: Sequence[float], formants: Sequence[float]) -> list[Voice]:
+    """List what a recording is changed to: each of the formants at each of the speeds."""
+    moved = _factors("formants", formants, 0.5, 2)
+    return [Voice(speed, factor) for speed in _factors("speeds", speeds, 0.25, 4) for factor in moved]
 
 
 def _factors(name: str, factors: Sequence[float], low: float, high: float) -> Sequence[float]:

@@ -51,6 +51,7 @@ def mixture_sets(
     speeds: Sequence[float] = (1.0,),
     formants: Sequence[float] = (1.0,),
     noise_speeds: Sequence[float] = (1.0,),
+    noise_formants: Sequence[float] = (1.0,),
     epoch_size: int = 10000,
     valid_size: int = 200,
     test_size: int = 400,
@@ -68,9 +69,10 @@ def mixture_sets(
         A tenth of the sources in ``train_noise`` goes to validation.
     rate, enrolment_rate : int
         Of mixtures and of enrolment clips, in Hz.
-    speeds, formants, noise_speeds : sequence of float
-        Each training speaker, and each training noise, is there once for each; speakers with each of the formants at
-        each of the speeds.
+    speeds, formants : sequence of float
+        Each training speaker is there once for each of the formants at each of the speeds.
+    noise_speeds, noise_formants : sequence of float
+        The same for each training noise.
     epoch_size, valid_size, test_size : int
         Items.
     seed : int
@@ -93,11 +95,10 @@ def mixture_sets(
     fixed = {**law, **AS_RECORDED, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
     train_pool = SpeechPool(train, **rates, speeds=speeds, formants=formants, max_bytes=max_bytes)
+    noises = NoisePool(fit_noise, rate, speeds=noise_speeds, formants=noise_formants)
     fixed["seed"] = fixed_seed
     return RecipeData(
-        MixtureDataset(
-            train_pool, NoisePool(fit_noise, rate, speeds=noise_speeds), size=epoch_size, seed=seed, **law
-        ),
+        MixtureDataset(train_pool, noises, size=epoch_size, seed=seed, **law),
         MixtureDataset(SpeechPool(valid, **rates), NoisePool(valid_noise, rate), size=valid_size, **fixed),
         MixtureDataset(SpeechPool(test, **rates), NoisePool(test_noise, rate), size=test_size, **fixed),
     )
