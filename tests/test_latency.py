@@ -11,6 +11,7 @@ from pse_plugins.resources import share
 FRONTENDS = {  # fragment -> rate in Hz, most milliseconds
     "frontend-16k": (16000, 32),
     "frontend-16k-low-latency": (16000, 20),
+    "frontend-16k-20-ms": (16000, 20),
     "frontend-8k": (8000, 128),
     "frontend-8k-low-latency": (8000, 64),
 }
