@@ -42,6 +42,8 @@ class Trained:
         The items unprocessed, which are the same for all rows and seeds.
     course : dict
         Seed -> the validation of each epoch by name; what is known.
+    settings : dict
+        Seed -> the settings that decided its training; what is known.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Trained:
     cost: dict[str, float] = field(default_factory=dict)
     mixture: list[dict[str, Any]] = field(default_factory=list)
     course: dict[int, dict[str, list[float]]] = field(default_factory=dict)
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def values(self, metric: str, scenario: str, wrong: bool = False) -> tuple[np.ndarray, list[str]]:
         """Give each item's score by seed ``[seeds, items]``, NaN where it is not defined, and the items' speakers."""

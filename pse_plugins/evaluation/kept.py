@@ -23,6 +23,7 @@ def keep(row: Trained, path: Path) -> None:
         "items": {str(seed): _slim(items) for seed, items in row.items.items()},
         "wrong": {str(seed): _slim(items) for seed, items in row.wrong.items()},
         "course": {str(seed): course for seed, course in row.course.items()},
+        "settings": {str(seed): settings for seed, settings in row.settings.items()},
     }
     path.write_text(json.dumps(content, separators=(",", ":")).replace("},{", "},\n{") + "\n", "utf-8")
 
@@ -43,7 +44,10 @@ def recall(path: Path) -> Trained:
             {int(seed): items for seed, items in content["wrong"].items()},
             content["cost"],
             content["mixture"],
-            {int(seed): course for seed, course in content.get("course", {}).items()},
+            *(
+                {int(seed): value for seed, value in content.get(k, {}).items()}
+                for k in ("course", "settings")
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the scores of a row; remove it and make the table again") from error
@@ -61,6 +65,7 @@ def join(kept: Trained, new: Trained) -> Trained:
     items = {**kept.items, **new.items}
     wrong = {**kept.wrong, **new.wrong}
     course = {**kept.course, **new.course}
+    settings = {**kept.settings, **new.settings}
     return Trained(
         new.name,
         {seed: items[seed] for seed in sorted(items)},
@@ -68,6 +73,7 @@ def join(kept: Trained, new: Trained) -> Trained:
         new.cost or kept.cost,
         new.mixture or kept.mixture,
         {seed: course[seed] for seed in sorted(course)},
+        {seed: settings[seed] for seed in sorted(settings)},
     )
 
 

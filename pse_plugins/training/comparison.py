@@ -23,7 +23,8 @@ from ..resources import find_recipe
 from . import checks, command_line
 from .config import build_recipe, resolve_recipe
 from .plain_yaml import one_line
-from .record import read_log
+from .recipe_text import hide
+from .record import deciding, differences, read_log
 
 logger = logging.getLogger(__name__)
 
@@ -132,12 +133,15 @@ def _train(
     for seed in seeds:
         for name, recipe in rows.items():
             folder = output / name / str(seed)
-            if seed in _scored(name, output):
-                logger.info("row %s, seed %d has scores in %s: not trained again", name, seed, folder.parent)
-                continue
-            logger.info("row %s, seed %d", name, seed)
             own = ["--seed", str(seed), "--output_folder", str(folder), "--evaluate", "True"]
             try:
+                if seed in _scored(name, output):
+                    _check_settings(recipe, [*own, *given], _settings(name, seed, output), folder)
+                    logger.info(
+                        "row %s, seed %d has scores in %s: not trained again", name, seed, folder.parent
+                    )
+                    continue
+                logger.info("row %s, seed %d", name, seed)
                 run_recipe([str(recipe), *own, *given, *words])
             except PseError as error:
                 failed[f"{name}, seed {seed}"] = one_line(error)
@@ -217,13 +221,43 @@ def _scored(name: str, output: Path) -> set[int]:
     return {*_found(name, output), *(recall(kept).items if kept.is_file() else ())}
 
 
+def _settings(name: str, seed: int, output: Path) -> dict[str, Any]:
+    """Give the settings of a training that was scored, as far as they are known."""
+    recipe, kept = output / name / str(seed) / "recipe.yaml", output / name / _KEPT
+    if recipe.is_file():
+        return deciding(recipe.read_text("utf-8"), length=True)
+    return recall(kept).settings.get(seed, {}) if kept.is_file() else {}
+
+
+def _check_settings(recipe: Path, words: Sequence[str], before: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to show a training as a row whose settings are others by now.
+
+    Raises
+    ------
+    ConfigError
+        That names them.
+    """
+    from .run import USED as OF_ROWS
+
+    _, overrides = command_line.split(words, OF_ROWS)
+    now = deciding(hide(resolve_recipe(recipe, overrides, OF_ROWS), OF_ROWS), length=True)
+    if before and (differing := differences(before, json.loads(json.dumps(now)))):
+        raise ConfigError(
+            f"was trained by other settings ({'; '.join(differing)}); give another --output_folder, or remove {folder} "
+            f"and {folder.parent / _KEPT} to train it anew"
+        )
+
+
 def _read(name: str, output: Path) -> Trained:
     """Read what is there of a row, and keep it; its cost is measured on its first bundle."""
     there, kept = _found(name, output), output / name / _KEPT
     bundles = [output / name / str(seed) / "bundle" for seed in there]
     cost = next((measure(load(bundle)) for bundle in bundles if bundle.is_dir()), {})
     courses = {seed: read_log(output / name / str(seed) / "train_log.txt") for seed in there}
-    row = replace(read_row(name, there, cost), course={seed: c for seed, c in courses.items() if c})
+    settings = {seed: _settings(name, seed, output) for seed in there}
+    row = replace(
+        read_row(name, there, cost), course={s: c for s, c in courses.items() if c}, settings=settings
+    )
     if kept.is_file():
         row = join(recall(kept), row)
     if there:

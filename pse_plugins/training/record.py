@@ -8,7 +8,7 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,7 @@ _HOW = {
     *("data_folder", "noise_folder", "save_folder", "output_folder"),
 }
 """What may change between two runs of one training; so may the options of data whose names begin with test."""
+_LENGTH = {"number_of_epochs", "max_minutes", "optimizer_step_limit"}
 
 
 def check_same_settings(recipe: str, output: Path) -> None:
@@ -174,15 +175,27 @@ def check_same_settings(recipe: str, output: Path) -> None:
     if not record.is_file() or not any((output / "save").glob("CKPT*")):
         return
     try:
-        before, now = dict(_leaves(tagged(record.read_text("utf-8")))), dict(_leaves(tagged(recipe)))
+        differing = differences(deciding(record.read_text("utf-8")), deciding(recipe))
     except (OSError, ValueError, yaml.YAMLError):
         return
-    differing = differences(before, now)
     if differing:
         raise ConfigError(
             f"{output} holds a training by other settings ({'; '.join(differing)}); give another "
             "--output_folder, or remove that folder to start anew"
         )
+
+
+def deciding(recipe: str, *, length: bool = False) -> dict[str, Any]:
+    """Give the settings that decide a training by name: ``{"opt_class.lr": 0.001}``; what is empty is left out.
+
+    Parameters
+    ----------
+    recipe : str
+        Resolved.
+    length : bool
+        How long the training is counts, too.
+    """
+    return dict(_leaves(tagged(recipe), _HOW - _LENGTH if length else _HOW))
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -194,13 +207,12 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the settings that decide a training, ``("opt_class.lr", 0.001)``; what is empty is left out."""
+def _leaves(settings: Mapping[str, Any], how: Set[str], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
-        if key in _HOW or key.startswith("__") or (above and key.startswith("test_")):
+        if key in how or key.startswith("__") or (above and key.startswith("test_")):
             continue
         if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
+            yield from _leaves(value, how, f"{above}{key}.")
         elif value not in (None, []):
             yield f"{above}{key}".removesuffix(".!"), value
 

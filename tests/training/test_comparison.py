@@ -155,6 +155,23 @@ def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys
     assert "scores.json: not the scores of a row; remove it" in capsys.readouterr().err
 
 
+def test_rows_of_other_settings_are_not_shown_as_these(project, tmp_path, capsys):
+    shutil.copytree(project / "out" / "film", tmp_path / "film")
+    words = ["--output_folder", str(tmp_path), "--only", "[film]", "--seeds", "[1]", "--settings"]
+    for gone in (False, True):
+        for setting, said in (
+            ("lr: 0.5", "opt_class.lr: 0.001, now 0.5"),
+            ("number_of_epochs: 3", "number_of_epochs: 1, now 3"),
+        ):
+            assert make(project, *words, f"{{{setting}}}") == 2
+            err = capsys.readouterr().err
+            assert "film, seed 1: was trained by other settings" in err and said in err
+            assert f"remove {tmp_path / 'film' / '1'} and {tmp_path / 'film' / 'scores.json'} to train" in err
+        assert make(project, *words, "{precision: bf16}") == 0, "how it is trained may differ"
+        if not gone:
+            shutil.rmtree(tmp_path / "film" / "1")
+
+
 def test_a_row_that_fails_is_named_and_the_others_go_on(project, capsys):
     (project / "rows" / "broken.yaml").write_text("base: ../row.yaml\nconditioner: flim\n")
     words = ["--rows", "{broken: rows/broken.yaml, film: row.yaml}", "--seeds", "[1]"]
