@@ -43,11 +43,19 @@ def test_the_recipe_page_has_every_key_and_no_other():
     } == set(USED)
 
 
+def test_the_recipe_page_has_the_keys_of_tables():
+    from pse_plugins.training.comparison import USED
+
+    text = (DOCS / "reference" / "recipe.md").read_text("utf-8").split("\n## Tables")[1].split("\n## ")[0]
+    assert {*re.findall(r"^\| `(\w+)` \|", text, re.M), "task"} == set(USED)
+
+
 def test_the_recipe_page_has_the_options_of_sets_and_their_defaults():
     from pse_plugins.data.sets import librispeech_sets, mixture_sets
 
-    text = (DOCS / "reference" / "recipe.md").read_text("utf-8")
-    rows = [row.split("|") for row in text.split("\n## ")[1].splitlines() if row.startswith("| `")]
+    page = (DOCS / "reference" / "recipe.md").read_text("utf-8")
+    text = page.split("\n## Voices")[1].split("\n## ")[0]
+    rows = [row.split("|") for row in text.splitlines() if row.startswith("| `")]
     known = {
         p.name: p.default
         for f in (librispeech_sets, mixture_sets)

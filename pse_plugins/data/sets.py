@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..errors import DataError
 from .corpora import divide_noise, hold_out, prepare_librispeech, prepare_noise, prepare_speaker_folders
 from .dataset import MixtureDataset
 from .manifest import Utterance
@@ -109,6 +110,22 @@ def _fixed_seed(seed: int = 0, test_seed: int | None = None, **_: Any) -> int:
     return seed if test_seed is None else test_seed
 
 
+def _check_apart(speech: Sequence[Utterance], noises: Sequence[Utterance], noise_folder: str) -> None:
+    """Refuse a noise folder that holds the speech, too: a voice would be learnt as noise.
+
+    Raises
+    ------
+    DataError
+        That names a recording.
+    """
+    voices = {u.path.absolute() for u in speech}
+    if held := [n.path for n in noises if n.path.absolute() in voices]:
+        raise DataError(
+            f"{noise_folder} holds {len(held)} recordings of the speech, too, such as {held[0]}; name the folder that "
+            "holds nothing but noise"
+        )
+
+
 def _remark_on_rate(rate: int, speech: Sequence[Utterance]) -> None:
     """Say that a network would learn that there is nothing in the upper bands."""
     highest = max((u.rate for u in speech), default=rate)
@@ -205,6 +222,7 @@ def librispeech_sets(
     if test_subset != train_subset:
         test = prepare_librispeech(data_folder, test_subset, save / f"{test_subset}.json")
     noises = prepare_noise(noise_folder, save / "noise.json")
+    _check_apart([*speech, *test], noises, noise_folder)
     train_noise, test_noise = divide_noise(
         noises, (train_folds, test_folds), (train_noises, test_noises), seed=_fixed_seed(**options)
     )
@@ -236,9 +254,9 @@ def folder_sets(
         Share of the noise sources held out for test.
     """
     save, seed = Path(save_folder), _fixed_seed(**options)
-    split = speaker_split(
-        prepare_speaker_folders(data_folder, save / "speech.json"), None, held_speakers, seed
-    )
+    speech = prepare_speaker_folders(data_folder, save / "speech.json")
     noises = prepare_noise(noise_folder, save / "noise.json")
+    _check_apart(speech, noises, noise_folder)
+    split = speaker_split(speech, None, held_speakers, seed)
     train_noise, test_noise = hold_out(noises, held_noise, seed)
     return mixture_sets(split["train"], split["valid"], split["test"], train_noise, test_noise, **options)

@@ -216,12 +216,12 @@ def legend(reference: str) -> list[str]:
     """Say what the columns of the tables are, a line each."""
     return [
         "M: million parameters of the backbone; MMAC/s: million multiply-accumulates for a second of audio; RTF: time "
-        "that a second of audio takes, in s, offline on one core.",
+        "that a second of audio takes, in s, offline on one core, beside whatever else the machine did.",
         "SI-SDRi, SDR, PESQ, STOI: mean over seeds and items; SI-SDRi is SI-SDR above the mixture's.",
         "sd: deviation of SI-SDRi over seeds in dB; in parentheses how many seeds.",
         f"SI-SDRi above, SDR above: above {reference}'s in dB, item by item, over the seeds that both have.",
-        "p (SI-SDRi), p (SDR): chance that the row is no better by it, by how trainings vary (one-tailed Welch "
-        "test, two seeds at least).",
+        "p (SI-SDRi), p (SDR): how probable it is that trainings differ by as much in the row's favour if it is no "
+        "better (one-tailed Welch test over two seeds at least).",
         "right over wrong: SI-SDRi with the target enrolled above that with somebody else enrolled, in dB.",
     ]
 
@@ -256,7 +256,8 @@ def _above(row: Trained, base: Trained, scenario: str, metric: str) -> str:
     ours, theirs = (dict(zip(r.items, r.values(metric, scenario)[0])) for r in (row, base))
     differences = np.array([ours[seed] - theirs[seed] for seed in ours if seed in theirs])
     found = estimate(differences, row.values(metric, scenario)[1])
-    return NONE if math.isnan(found.mean) else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    interval = f" [{found.low:+.2f}, {found.high:+.2f}]" if math.isfinite(found.low) else ""
+    return NONE if math.isnan(found.mean) else f"{found.mean:+.2f}{interval}"
 
 
 def _chance(row: Trained, base: Trained, scenario: str, metric: str) -> str:

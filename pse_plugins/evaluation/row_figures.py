@@ -44,9 +44,7 @@ def draw_gains(rows: Sequence[Trained], scenarios: Sequence[str], path: Path) ->
         axes.tick_params(labelsize=8)
     panels[0].set_yticks(range(len(rows)), [row.name for row in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    key = (
-        "filled: mean over seeds, 95 % interval over speakers; stroke: a seed; hollow: somebody else enrolled"
-    )
+    key = "filled: mean over seeds with its 95 % interval; stroke: a seed; hollow: somebody else enrolled"
     figure.supxlabel(key, fontsize=7)
     figure.savefig(path, dpi=_DPI)
 
@@ -97,4 +95,5 @@ def draw_courses(rows: Sequence[Trained], path: Path) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=7, frameon=False)
+    figure.supxlabel("a line a training: seeds of a row have its colour", fontsize=7)
     figure.savefig(path, dpi=_DPI)

@@ -191,7 +191,7 @@ def write_table(rows: Sequence[str], seeds: Sequence[int], output: Path, referen
     (output / "table.md").write_text("\n".join(lines), "utf-8")
     draw_gains(trained, list(scenarios), output / "table.png")
     draw_courses(trained, output / "courses.png")
-    logger.info("wrote %s%s", output / "table.md", "".join(f"; {note}" for note in missing))
+    logger.info("wrote %s, table.png, courses.png%s", output / "table.md", "".join(f"; {n}" for n in missing))
     return output / "table.md"
 
 

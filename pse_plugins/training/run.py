@@ -84,7 +84,9 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     with checks.options_found(settings):
         enhancer = build_enhancer({key: settings[key] for key in DEFAULTS if key in settings})
     trained = sum(p.numel() for p in enhancer.parameters() if p.requires_grad)
-    logger.info("training %s: %.2f M parameters to train", in_words(enhancer), trained / 1e6)
+    late = f"{1000 * enhancer.latency / enhancer.sample_rate:g} ms of algorithmic latency"
+    ends = late if enhancer.backbone.can_stream else "offline only"
+    logger.info("training %s: %.2f M parameters to train, %s", in_words(enhancer), trained / 1e6, ends)
     if remark := moved(enhancer.config):
         logger.info("%s", remark)
     check_same_model(enhancer, output)

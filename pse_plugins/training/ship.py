@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import bundle
-from ..errors import ConfigError
+from ..errors import ConfigError, PseError
 from .start import start_from
 
 
@@ -56,4 +56,7 @@ def ship(sources: Sequence[str | Path], target: str | Path) -> Path:
 
 if __name__ == "__main__":
     *given, out = sys.argv[1:] or [""]
-    ship(given, out)
+    try:
+        ship(given, out)
+    except PseError as error:
+        sys.exit(f"ship: {error}")

@@ -181,12 +181,23 @@ def _sets(corpus, tmp_path, **options):
         "seed": 1,
         "law": {"segment": 2.0},
     }
-    return librispeech_sets(
-        data_folder=str(corpus / "LibriSpeech"),
-        noise_folder=str(corpus / "noise"),
-        save_folder=str(tmp_path),
-        **{**small, **options},
-    )
+    folders = {"noise_folder": str(corpus / "noise"), "save_folder": str(tmp_path)}
+    return librispeech_sets(data_folder=str(corpus / "LibriSpeech"), **{**small, **folders, **options})
+
+
+def test_a_noise_folder_that_holds_the_speech_is_refused(corpus, tmp_path):
+    above = str(corpus)
+    with pytest.raises(
+        DataError, match=f"{above} holds .* recordings of the speech, too, such as .*; name the folder"
+    ):
+        _sets(corpus, tmp_path, noise_folder=above)
+    with pytest.raises(DataError, match="recordings of the speech, too"):
+        folder_sets(
+            data_folder=str(corpus / "noise"),
+            noise_folder=above,
+            save_folder=str(tmp_path / "b"),
+            held_speakers=1,
+        )
 
 
 def test_no_speaker_and_no_noise_is_in_two_sets(corpus, tmp_path, monkeypatch):
