@@ -55,10 +55,17 @@ def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> 
         )
     source = bundle.load(None if chosen == DEFAULT else chosen)
     paces = differences(_measured(source, _PACE), _measured(enhancer, _PACE))
-    differing = differences(_settings(source), _settings(enhancer)) + ([] if other_pace else paces)
+    theirs, ours = _settings(source), _settings(enhancer)
+    other = [name for name in _OPTIONS if theirs[name] != ours[name]]
+    differing = [
+        said
+        for said in differences(theirs, ours) + ([] if other_pace else paces)
+        if not said.startswith(tuple(f"{name}_options " for name in other))  # which follow from the name
+    ]
     if differing:
+        remedy = f": {' '.join(f'--{name} {theirs[name]}' for name in other)}" if other else ""
         raise ConfigError(
-            f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings"
+            f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings{remedy}"
         )
     weights = source.state_dict()
     if paces:

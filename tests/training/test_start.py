@@ -52,7 +52,10 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
             ["--frontend_options", "{frame: 256, hop: 64, compression: 0.3}"],
             "(frontend_options compression: 1.0, now 0.3)",
         ),
-        (["--conditioner", "concat"], "(conditioner: film, now concat"),
+        (
+            ["--conditioner", "concat"],
+            "(conditioner: film, now concat); give the recipe its settings: --conditioner film\n",
+        ),
         (["--speaker_encoder_options", "{hidden: 7, layers: 1}"], "do not fit"),
         (["--start", "nothing"], "start: nothing: no such bundle folder; give"),
         (["--start", "defualt"], "did you mean 'default'"),
