@@ -125,6 +125,20 @@ def change_named(name: str) -> Change:
     return CHANGES[name]
 
 
+def amount(name: str) -> tuple[float, str] | None:
+    """Read a change that says how much enrols; None for others.
+
+    Examples
+    --------
+    >>> amount("2 clips"), amount("1 clip"), amount("1.5 s"), amount("room")
+    ((2.0, 'clips'), (1.0, 'clips'), (1.5, 's'), None)
+    """
+    for pattern, unit in ((_COUNT, "clips"), (_SECONDS, "s")):
+        if found := pattern.fullmatch(name):
+            return float(found[1]), unit
+    return None
+
+
 def _first(count: int, clips: Sequence[np.ndarray], rate: int, rng: np.random.Generator) -> list[np.ndarray]:
     if len(clips) < count:
         raise DataError(

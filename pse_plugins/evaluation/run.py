@@ -261,9 +261,11 @@ def _folder(out: Path) -> Path:
 def _write(
     results: Results, models: Mapping[str, Enhancer], items: TestList, out: Path, samples: int
 ) -> None:
+    from .enrolment_figure import draw_enrolments
     from .report import write_report
     from .tables import markdown
 
     results.save(out / "results.json")
     (out / "results.md").write_text(markdown(results), "utf-8")
     write_report(results, models, items, out / "report.html", samples)
+    draw_enrolments(results, out / "enrolment.png")

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from evaluation_rig import RATE, Repeater, a_list, mixture, tone
+from matplotlib.figure import Figure
 
 from pse_plugins.errors import ConfigError, DataError
 from pse_plugins.evaluation import evaluate
 from pse_plugins.evaluation.enrolment import CHANGES, enrolled
-from pse_plugins.evaluation.results import SYSTEMS
+from pse_plugins.evaluation.enrolment_figure import draw_enrolments
+from pse_plugins.evaluation.results import SYSTEMS, Results, Score
 
 ITEM = replace(mixture(0), enrolment=[tone(120, k, 2.0) for k in range(3)])
 
@@ -96,3 +98,32 @@ def test_they_are_rows_of_an_evaluation():
 def test_an_unknown_one_is_said():
     with pytest.raises(ConfigError, match="no enrolment 'telefone'; did you mean 'telephone'"):
         evaluate(Repeater(), a_list(2), rows=["enrolment: telefone"])
+
+
+def row(system, gain):
+    return [
+        Score("m", system, f"{scenario}-{i}", scenario, f"s{i}", 0.0, {"si-sdr-improvement": gain + i})
+        for scenario in ("ambient", "babble", "clean")
+        for i in range(6)
+    ]
+
+
+def test_amounts_are_drawn_where_there_are_two_of_a_kind(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    rows = {
+        "right enrolment": 3.0,
+        "enrolment: 1 clip": 1.0,
+        "enrolment: 2 clips": 2.0,
+        "enrolment: 1 s": 0.0,
+    }
+    scores = [score for name, gain in rows.items() for score in row(name, gain)]
+    results = Results(scores, {"si-sdr-improvement": "dB"}, ["m"])
+    assert draw_enrolments(results, tmp_path / "a.png") == tmp_path / "a.png"
+    (axes,) = drawn[0].axes
+    assert axes.get_xlabel() == "clips that enrol"
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines["m, ambient"] == lines["m, babble"] == [[1.0, 3.5], [2.0, 4.5]]
+    assert not any("clean" in name for name in lines)
+    few = Results(row("right enrolment", 3.0) + row("enrolment: 1 s", 1.0), results.metrics, ["m"])
+    assert draw_enrolments(few, tmp_path / "b.png") is None and len(drawn) == 1
