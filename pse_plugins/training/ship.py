@@ -1,7 +1,7 @@
 """Make a bundle to ship of a run's, or of several of one network: half the size.
 
 python -m pse_plugins.training.ship RUN/bundle models/default
-python -m pse_plugins.training.ship FIRST/bundle SECOND/bundle models/default
+python -m pse_plugins.training.ship FIRST/bundle SECOND/bundle SECOND/bundle models/default
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def ship(sources: Sequence[str | Path], target: str | Path) -> Path:
     """Write a bundle anew with float16 weights, and what it says of itself.
 
     Of several, of which one started from another's weights, the mean of the weights is taken (Wortsman et al., "Model
-    soups", 2022): most of what the longer training gained on other mixtures is kept, and what it lost comes back.
+    soups", 2022): most of what the longer training gained on other mixtures is kept, and what it lost comes back. Hop
+    and synthesis frame are the last's. A source that is named twice counts twice.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def ship(sources: Sequence[str | Path], target: str | Path) -> Path:
     last = bundle.load(sources[-1])
     kept = {name: value.clone() for name, value in last.state_dict().items()}
     for source in sources[:-1]:
-        start_from(last, str(source))  # which checks that it is the same network
+        start_from(last, str(source), other_pace=True)  # which checks that it is the same network
         kept = {name: kept[name] + value for name, value in last.state_dict().items()}
     last.load_state_dict({name: value / len(sources) for name, value in kept.items()})
     record = bundle.describe(sources[-1]).get("record", {})

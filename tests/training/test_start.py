@@ -79,8 +79,16 @@ def test_another_pace_is_learnt_from_the_same_weights_at_a_scale_of_its_own(proj
     first, faster = weights(project / "first"), weights(project / "faster")
     for name, value in first.items():
         assert torch.allclose(value, faster[name]) != name.startswith("frontend."), name
-    with pytest.raises(ConfigError, match="hop: 64, now 32|hop: 32, now 64"):
-        ship([project / name / "bundle" for name in ("first", "faster")], tmp_path / "mean")
+    first["backbone.head.weight"] += 3.0
+    moved = bundle.load(project / "first" / "bundle")
+    moved.load_state_dict(first)
+    bundle.save(moved, tmp_path / "moved")
+    ship([tmp_path / "moved", *[project / "faster" / "bundle"] * 2], tmp_path / "mean")
+    mean = bundle.load(tmp_path / "mean")
+    assert (mean.frontend.hop, mean.frontend.latency) == (32, 64)
+    for name, value in mean.state_dict().items():
+        wanted = faster[name] + (1.0 if name == "backbone.head.weight" else 0.0)
+        torch.testing.assert_close(value, wanted, rtol=1e-3, atol=2e-3, msg=name)
 
 
 def test_default_is_the_model_that_is_used_when_none_is_named(project, monkeypatch, capsys):
