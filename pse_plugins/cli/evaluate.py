@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from ..data import TestList
+    from ..data.plan import Plan
     from ..evaluation import Results
     from ..evaluation.cells import Table
 
@@ -56,6 +57,14 @@ def command(
             help="More rows, with other enrolments of the voice: '1 clip, 1.5 s, telephone, room, five of one'.",
         ),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", help="Only these, such as 'mixture, right enrolment'; all by default."),
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option("--conditions", help="Only items of these: 'ambient, babble'; all by default."),
+    ] = None,
     items: Annotated[
         int, typer.Option("--items", min=0, help="Only so many items, spread over the list; 0 takes all.")
     ] = 0,
@@ -81,17 +90,17 @@ def command(
     from ..evaluation.scoring import METRICS
 
     options = mapping(recogniser_options, "--recogniser-options") if recogniser_options else None
-    names = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else METRICS
-    changed = [f"enrolment: {name.strip()}" for name in (enrolments or "").split(",") if name.strip()]
-    fixed = spread(read_test_list(test_list, data_root, noise_root), items)
+    changed = [f"enrolment: {name}" for name in listed(enrolments)]
+    fixed = of_conditions(read_test_list(test_list, data_root, noise_root), listed(conditions))
+    fixed = spread(fixed, items)
     models = {name: load_model(folder, device, threads) for name, folder in named(model or []).items()}
     with progress("evaluating", len(fixed)) as tell:
         results = evaluate(
             models,
             fixed,
             out,
-            metrics=names,
-            rows=[*SYSTEMS, *changed],
+            metrics=METRICS if metrics is None else listed(metrics),
+            rows=[*(listed(rows) or SYSTEMS), *changed],
             recogniser=recogniser,
             recogniser_options=options,
             workers=workers,
@@ -140,6 +149,36 @@ def _table(found: Table, names: int, intervals: bool) -> RichTable:
     return table
 
 
+def listed(text: str | None) -> list[str]:
+    """Read names that are separated by commas.
+
+    Examples
+    --------
+    >>> listed("ambient, babble"), listed(None)
+    (['ambient', 'babble'], [])
+    """
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def of_conditions(items: TestList, names: Sequence[str]) -> TestList:
+    """Take the items of some conditions; all where none is named.
+
+    Raises
+    ------
+    ConfigError
+        If the list has no item of one.
+    """
+    from ..errors import ConfigError, nearest
+
+    known = list(dict.fromkeys(plan.scenario for plan in items.plans))
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"--conditions: the list has no {name!r}{nearest(name, known)}; it has {', '.join(known)}"
+            )
+    return _of(items, [plan for plan in items.plans if plan.scenario in names]) if names else items
+
+
 def spread(items: TestList, count: int) -> TestList:
     """Take so many items, evenly spread over a list, so that no condition is left out; 0 takes all.
 
@@ -151,9 +190,13 @@ def spread(items: TestList, count: int) -> TestList:
     """
     if not count or count >= len(items):
         return items
+    return _of(items, [items.plans[(i * len(items)) // count] for i in range(count)])
+
+
+def _of(items: TestList, plans: list[Plan]) -> TestList:
+    """Make a list of some of the plans of another."""
     from ..data import TestList
 
-    plans = [items.plans[(i * len(items)) // count] for i in range(count)]
     return TestList(plans, items.speech, items.noise, items.checksum)
 
 

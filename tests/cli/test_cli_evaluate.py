@@ -48,6 +48,19 @@ def test_it_prints_tables_and_writes_the_three_files(data, tmp_path):
     assert len(content["items"]) == 6 * 4 and content["about"]["items"] == 6
 
 
+def test_rows_and_conditions_can_be_chosen(data, tmp_path):
+    given = ["evaluate", "--model", model(), *data, "--out", tmp_path, "--metrics", "si-sdr", "--samples", 0]
+    assert pse(*given, "--rows", "mixture, right enrolment", "--conditions", "babble").code == 0
+    found = json.loads((tmp_path / "results.json").read_text())["items"]
+    assert {(item["system"], item["scenario"]) for item in found} == {
+        ("mixture", "babble"),
+        ("right enrolment", "babble"),
+    }
+    said = pse(*given, "--conditions", "bable").err
+    assert "the list has no 'bable'; did you mean 'babble'?; it has ambient, babble" in said
+    assert "did you mean 'right enrolment'" in pse(*given, "--rows", "rihgt enrolment").err
+
+
 def test_several_models_share_a_report_and_some_items(data, tmp_path):
     two = ("--model", f"film={model()}", "--model", f"none={model(conditioner='concat')}")
     done = pse(
@@ -148,7 +161,10 @@ def test_a_list_of_segments_has_no_word_error_rates_and_says_why(data, tmp_path,
         (["--list", "/nowhere.json"], "no such test list"),
         (["--data-root", "/nowhere"], "give the data folder"),
         (["--items", "-1"], "--items"),
-        (["--item", "3"], "no option --item; did you mean '--items'?; there are: --data-root, --device, "),
+        (
+            ["--item", "3"],
+            "no option --item; did you mean '--items'?; there are: --conditions, --data-root, ",
+        ),
         (["--enrolments", "3"], "no enrolment '3'; did you mean '3 clips' or '3 s'?; there are: toned, "),
         (["--enrolments", "romm"], "did you mean 'room'?"),
         (["--recogniser", "pocketsphynx"], "did you mean 'pocketsphinx'"),
