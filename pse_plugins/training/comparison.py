@@ -22,8 +22,8 @@ from ..evaluation.tables import markdown_table
 from ..resources import find_recipe
 from . import checks, command_line
 from .config import build_recipe, resolve_recipe
-from .plain_yaml import one_line
-from .recipe_text import hide
+from .plain_yaml import one_line, tagged
+from .recipe_text import hide, inline
 from .record import deciding, differences, read_log
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> None:
     """
     words, overrides = command_line.split(argv[1:], USED)
     table = Path(argv[0])
-    text = resolve_recipe(table, overrides, USED)
+    text = resolve_recipe(table, {**_not_needed(table, overrides), **overrides}, USED)
     checks.check_plain(table.name, text, NEEDED)
     settings = build_recipe(text)
     _check(settings)
@@ -67,6 +67,14 @@ def run(argv: Sequence[str]) -> None:
     if failed:
         said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ConfigError(f"{len(failed)} of {len(rows) * len(seeds)} trainings failed: {said}")
+
+
+def _not_needed(table: Path, overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Fill what the recipe leaves open where nothing is trained: the table alone needs no data."""
+    if not table.is_file() or "train" in str(overrides.get("stages", STAGES)):
+        return {}
+    wanted = (key for key, value in tagged(inline(table)).items() if value == {"!": "PLACEHOLDER"})
+    return dict.fromkeys((key for key in wanted if key not in NEEDED), "not needed")
 
 
 def _check(settings: Mapping[str, Any]) -> None:

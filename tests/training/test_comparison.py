@@ -87,6 +87,13 @@ def test_each_table_says_what_it_rests_on_and_the_key_stands_once(project):
             assert name == "row" or len(explained) == 1, name
 
 
+def test_the_table_alone_needs_no_data(project, capsys):
+    words = ["train", str(project / "table.yaml"), "--output_folder", str(project / "out")]
+    assert pse([*words, "--stages", "[table]"]) == 0
+    assert pse(words) == 2
+    assert "data_folder, noise_folder must be given" in capsys.readouterr().err
+
+
 def test_the_course_of_each_training_is_kept_as_its_log_has_it(project):
     log = (project / "out" / "film" / "2" / "train_log.txt").read_text()
     course = recall(project / "out" / "film" / "scores.json").course
