@@ -78,6 +78,42 @@ def test_list(
 
 
 @app.command()
+def render(
+    test_list: Path = typer.Argument(help="A test list, from training or `pse data test-list`."),
+    data_root: Path = typer.Option(..., "--data-root", help="Folder of the speech that the list names."),
+    noise_root: Path | None = typer.Option(
+        None, "--noise-root", help="Folder of the noise; the speech's by default."
+    ),
+    item: list[str] = typer.Option(
+        [], "--item", help="Such as babble-0000; may be repeated. The first without."
+    ),
+    out: Path = typer.Option(..., "--out", help="Folder to write to."),
+) -> None:
+    """Write items of a test list to hear and to try: mixture, target, what enrols."""
+    import soundfile
+
+    from ..data import read_test_list
+    from ..errors import ConfigError, nearest
+
+    items = read_test_list(test_list, data_root, noise_root)
+    places = {plan.id: place for place, plan in enumerate(items.plans)}
+    for name in item or list(places)[:1]:
+        if name not in places:
+            raise ConfigError(
+                f"{test_list} has no item {name!r}{nearest(name, places)}; such as {next(iter(places))}"
+            )
+        found = items[places[name]]
+        sounds = {"mixture": (found.mixture, items.rate), "target": (found.target, items.rate)}
+        sounds |= {
+            f"enrolment-{n}": (clip, items.enrolment_rate) for n, clip in enumerate(found.enrolment, 1)
+        }
+        (out / name).mkdir(parents=True, exist_ok=True)
+        for kind, (samples, rate) in sounds.items():
+            soundfile.write(out / name / f"{kind}.wav", samples, rate)
+        typer.echo(f"wrote {out / name}: {', '.join(sounds)}")
+
+
+@app.command()
 def espeak(
     out: Path = typer.Option(..., "--out", help="Folder to write speech and noise to."),
     voices: int = typer.Option(100, "--voices", min=12, max=1000, help="Distinct voices."),

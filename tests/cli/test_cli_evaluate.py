@@ -1,6 +1,8 @@
 import json
 
+import numpy as np
 import pytest
+import soundfile
 from rig import RATE, model, pse, put, talk
 
 from pse_plugins.data import MixtureDataset, NoisePool, SpeechPool, write_test_list
@@ -198,3 +200,15 @@ def test_a_file_in_the_way_is_refused_before_the_work(data, tmp_path):
     done = pse("evaluate", "--model", model(), *data, "--out", tmp_path / "out")
     assert done.code == 2 and "name another one" in done.err
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_items_of_a_list_can_be_heard(data, tmp_path):
+    _, path, *roots = data
+    done = pse("data", "render", path, *roots, "--item", "babble-0001", "--out", tmp_path)
+    assert done.code == 0 and "mixture, target, enrolment-1" in done.out
+    heard = {p.stem: soundfile.read(p) for p in (tmp_path / "babble-0001").iterdir()}
+    assert heard["mixture"][1] == RATE and heard["enrolment-1"][1] == 16000
+    rest = heard["mixture"][0] - heard["target"][0]
+    assert rest.size == RATE and np.abs(rest).max() > 0.01
+    wrong = pse("data", "render", path, *roots, "--item", "babbel-0001", "--out", tmp_path)
+    assert wrong.code == 2 and "has no item 'babbel-0001'; did you mean 'babble-0001'?" in wrong.err
