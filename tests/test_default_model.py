@@ -62,3 +62,7 @@ def test_it_says_where_it_comes_from():
     record = bundle.describe(share("models") / "default")["record"]
     assert "CC BY" in record["licence"] and record["training_hash"] and record["commit"]
     assert (share("models") / "default" / "model.safetensors").stat().st_size < 8e6
+
+
+def test_it_is_not_later_than_20_ms(model):
+    assert 1000 * model.latency / model.sample_rate <= 20

@@ -52,6 +52,15 @@ def test_trimming_does_not_depend_on_the_level_and_leaves_silence_whole():
     assert without_silence(torch.zeros(1, 8000), torch.tensor([8000]))[1].item() == 8000
 
 
+def test_log_frames_of_speech_are_about_standardised_and_another_encoder():
+    plain, log = d_vector(), d_vector(log=True)
+    assert plain.fingerprint() != log.fingerprint()
+    syllables = noise(32000) * torch.sin(torch.arange(32000) * 2 * torch.pi * 3 / 16000).clamp(min=0.03)
+    power, heard = (encoder._features(syllables, torch.tensor([32000]))[0] for encoder in (plain, log))
+    assert abs(heard.mean()) < 1.5 and 0.3 < heard.std() < 2
+    torch.testing.assert_close(10 ** (1.5 * heard - 4), power + 1e-6, rtol=1e-3, atol=1e-8)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("partials", [False, True])
 def test_silence_after_a_clip_hardly_moves_its_vector(partials):
