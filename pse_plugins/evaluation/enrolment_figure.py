@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def draw_enrolments(results: Results, path: Path) -> Path | None:
         np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels.items()
     ):
         for number, model in enumerate(results.models):
-            for scenario, line in zip([s for s in results.scenarios if s != "clean"], _LINES * 9):
+            for scenario, line in zip([s for s in results.scenarios if s != "clean"], cycle(_LINES)):
                 look: dict[str, Any] = {"color": f"C{number}", "linestyle": line}
                 _line(axes, results, model, scenario, unit, places, f"{model}, {scenario}", look)
         axes.set_xticks(places, [f"{place:g}" for place in places])

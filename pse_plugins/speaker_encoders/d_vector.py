@@ -40,7 +40,7 @@ class DVector(SpeakerEncoder):
     partials : bool
         Average the vectors of overlapping stretches of 1.6 s, the length the weights were trained on, instead of
         taking one over the whole clip. Tells speakers apart better, at three times the work.
-    log : bool
+    log_mel : bool
         Hear the logarithm of the mel frames, about standardised: for weights that are trained here. Of power, which
         the public weights expect, a network learns from nothing very slowly.
 
@@ -69,13 +69,13 @@ class DVector(SpeakerEncoder):
         hidden: int = 256,
         layers: int = 3,
         partials: bool = False,
-        log: bool = False,
+        log_mel: bool = False,
     ) -> None:
         super().__init__()
         if hidden < 1 or layers < 1:
             raise ConfigError(f"d-vector: hidden and layers must be at least 1, got {hidden} and {layers}")
         self.cue_dim = self.vector_dim = hidden
-        self.partials, self.log = partials, log
+        self.partials, self.log_mel = partials, log_mel
         self.lstm = nn.LSTM(_MELS, hidden, layers, batch_first=True)
         self.linear = nn.Linear(hidden, hidden)
         self.register_buffer("mel", slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
@@ -95,7 +95,7 @@ class DVector(SpeakerEncoder):
 
     def extra_repr(self) -> str:
         """Say what changes the cues besides the weights; it is part of the fingerprint."""
-        return " ".join(name for name in ("partials", "log") if getattr(self, name))
+        return " ".join(name for name in ("partials", "log_mel") if getattr(self, name))
 
     def _vectors(self, tokens: Tensor, frames: Tensor) -> Tensor:
         """Project each row's last valid hidden state: ``[B, N, E]`` and counts ``[B]`` to ``[B, E]``."""
@@ -132,7 +132,7 @@ class DVector(SpeakerEncoder):
         )
         energy = spectrum.real.square() + spectrum.imag.square()  # [B, F, N]
         mel = energy.transpose(1, 2) @ self.mel
-        if self.log:
+        if self.log_mel:
             mel = (torch.log10(mel + _QUIET) - _MEAN) / _DEVIATION
         return mel, torch.where(lengths > 0, lengths // _HOP + 1, 0)
 

@@ -245,10 +245,11 @@ def _check_settings(recipe: Path, words: Sequence[str], before: Mapping[str, Any
     ConfigError
         That names them.
     """
-    from .run import USED as OF_ROWS
+    from .tasks import task_of  # which knows of this task, too
 
-    _, overrides = command_line.split(words, OF_ROWS)
-    now = deciding(hide(resolve_recipe(recipe, overrides, OF_ROWS), OF_ROWS), length=True)
+    used = task_of(str(recipe)).USED
+    _, overrides = command_line.split(words, used)
+    now = deciding(hide(resolve_recipe(recipe, overrides, used), used), length=True)
     if before and (differing := differences(before, json.loads(json.dumps(now)))):
         raise ConfigError(
             f"was trained by other settings ({'; '.join(differing)}); give another --output_folder, or remove {folder} "

@@ -97,7 +97,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
-    if not settings.get("start") or not start_from(enhancer, str(settings["start"]), other_pace=True):
+    if not settings.get("start") or not start_from(enhancer, str(settings["start"])):
         _standardise(enhancer, data, int(settings.get("standardise") or 0))
     bank = _bank(enhancer, data, settings)
     meta = fit(

@@ -46,7 +46,7 @@ def ship(sources: Sequence[str | Path], target: str | Path) -> Path:
     last = bundle.load(sources[-1])
     kept = {name: value.clone() for name, value in last.state_dict().items()}
     for source in sources[:-1]:
-        start_from(last, str(source), other_pace=True)  # which checks that it is the same network
+        start_from(last, str(source))  # which checks that it is the same network
         kept = {name: kept[name] + value for name, value in last.state_dict().items()}
     last.load_state_dict({name: value / len(sources) for name, value in kept.items()})
     record = bundle.describe(sources[-1]).get("record", {})

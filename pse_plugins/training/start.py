@@ -21,20 +21,19 @@ DEFAULT = "default"
 _SAME = ("backbone", "conditioner", "sample_rate", "speaker_encoder")
 _OPTIONS = ("backbone", "conditioner")
 _FRONTEND = {"frame": "frame", "compression": "compression"}
-_PACE = {"hop": "hop", "synthesis_frame": "latency"}
+_TIMING = {"hop": "hop", "synthesis_frame": "latency"}
 
 
-def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> bool:
+def start_from(enhancer: Enhancer, chosen: str) -> bool:
     """Give an enhancer the weights of a bundle, and the scale of its features.
 
     Parameters
     ----------
     enhancer : Enhancer
-        Its strategies and their options must be the bundle's; a frozen speaker encoder keeps its own weights.
+        Its strategies and their options must be the bundle's; a frozen speaker encoder keeps its own weights. Hop and
+        synthesis frame may differ: so do the windows then, and the scale of the features is not taken.
     chosen : str
         Folder of the bundle, or ``"default"``.
-    other_pace : bool
-        Let hop and synthesis frame differ. The windows then differ, too, and the scale of the features is not taken.
 
     Returns
     -------
@@ -54,12 +53,12 @@ def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> 
             f"or '{DEFAULT}' for the model that is used when none is named"
         )
     source = bundle.load(None if chosen == DEFAULT else chosen)
-    paces = differences(_measured(source, _PACE), _measured(enhancer, _PACE))
+    timing = differences(_measured(source, _TIMING), _measured(enhancer, _TIMING))
     theirs, ours = _settings(source), _settings(enhancer)
     other = [name for name in _OPTIONS if theirs[name] != ours[name]]
     differing = [
         said
-        for said in differences(theirs, ours) + ([] if other_pace else paces)
+        for said in differences(theirs, ours)
         if not said.startswith(tuple(f"{name}_options " for name in other))  # which follow from the name
     ]
     if differing:
@@ -68,8 +67,10 @@ def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> 
             f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings{remedy}"
         )
     weights = source.state_dict()
-    if paces:
-        logger.info("the network has to learn another pace than that of %s: %s", chosen, "; ".join(paces))
+    if timing:
+        logger.info(
+            "the network has to learn other hops or windows than those of %s: %s", chosen, "; ".join(timing)
+        )
         weights.update({f"frontend.{name}": value for name, value in enhancer.frontend.state_dict().items()})
     try:
         enhancer.load_state_dict(weights)
@@ -77,7 +78,7 @@ def start_from(enhancer: Enhancer, chosen: str, *, other_pace: bool = False) -> 
         raise ConfigError(
             f"start: the weights of {chosen} do not fit ({' '.join(str(error).split())[:200]})"
         ) from error
-    return not paces
+    return not timing
 
 
 def _settings(enhancer: Enhancer) -> dict[str, Any]:

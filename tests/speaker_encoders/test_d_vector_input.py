@@ -53,7 +53,7 @@ def test_trimming_does_not_depend_on_the_level_and_leaves_silence_whole():
 
 
 def test_log_frames_of_speech_are_about_standardised_and_another_encoder():
-    plain, log = d_vector(), d_vector(log=True)
+    plain, log = d_vector(), d_vector(log_mel=True)
     assert plain.fingerprint() != log.fingerprint()
     syllables = noise(32000) * torch.sin(torch.arange(32000) * 2 * torch.pi * 3 / 16000).clamp(min=0.03)
     power, heard = (encoder._features(syllables, torch.tensor([32000]))[0] for encoder in (plain, log))

@@ -67,14 +67,14 @@ def test_another_network_is_refused_by_what_differs(project, capsys, words, said
     assert not (project / "refused" / "bundle").exists()
 
 
-def test_another_pace_is_learnt_from_the_same_weights_at_a_scale_of_its_own(project, caplog, tmp_path):
+def test_another_hop_is_learnt_from_the_same_weights_at_a_scale_of_its_own(project, caplog, tmp_path):
     caplog.set_level("INFO", "pse_plugins.training.start")
     words = ("--start", str(project / "first"), "--lr", "1e-12")
     assert (
         make(project, "faster", *words, "--frontend_options", "{frame: 256, hop: 32, synthesis_frame: 64}")
         == 0
     )
-    assert "another pace than that of" in (said := caplog.text)
+    assert "other hops or windows than those of" in (said := caplog.text)
     assert "frontend_options hop: 64, now 32; frontend_options synthesis_frame: 256, now 64" in said
     first, faster = weights(project / "first"), weights(project / "faster")
     for name, value in first.items():
