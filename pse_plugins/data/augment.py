@@ -10,20 +10,35 @@ from scipy.signal import lfilter
 
 from .activity import active_rms
 from .law import check_range
+from .mixing import DIRECT, add_noise, draw_colour
+from .rooms import reverberate
+from .telephone import telephone
 
 
 @dataclass(frozen=True)
 class EnrolmentAugmentation:
-    """Noise, level and tone of enrolment clips, each drawn anew for each clip.
+    """Length, room, tone, noise, telephone and level of enrolment clips, each drawn anew for each clip.
 
     Parameters
     ----------
-    snr : pair of float or None
-        Range in dB of white noise below the active voice.
-    level_db : pair of float or None
-        Range of the RMS level of the active voice in dB below full scale.
+    share : float
+        Of the clips that are changed; others stay as recorded.
+    seconds : pair of float or None
+        Range of lengths that a clip is cut to, anywhere in it, where it is longer.
+    rooms : float
+        Share of the changed that are heard in a room.
+    reverberation : pair of float
+        Range of the rooms' reverberation times in seconds.
     tilt : float or None
         Largest coefficient, up to 0.9, of a first-order filter that makes the clip brighter or duller.
+    snr : pair of float or None
+        Range in dB of steady noise below the active voice.
+    rumble : bool
+        Whether that noise has a colour between white and a rumble; it is white otherwise.
+    telephone : float
+        Share of the changed that come by telephone.
+    level_db : pair of float or None
+        Range of the RMS level of the active voice in dB below full scale.
 
     Raises
     ------
@@ -31,28 +46,53 @@ class EnrolmentAugmentation:
         If an option is out of range.
     """
 
-    snr: Sequence[float] | None = None
-    level_db: Sequence[float] | None = None
+    share: float = 1.0
+    seconds: Sequence[float] | None = None
+    rooms: float = 0.0
+    reverberation: Sequence[float] = (0.2, 0.7)
     tilt: float | None = None
+    snr: Sequence[float] | None = None
+    rumble: bool = False
+    telephone: float = 0.0
+    level_db: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        if self.snr is not None:
-            check_range("snr", self.snr, -20, 100)
-        if self.level_db is not None:
-            check_range("level_db", self.level_db, -80, 0)
+        for name in ("share", "rooms", "telephone"):
+            check_range(name, (0, getattr(self, name)), 0, 1)
+        check_range("reverberation", self.reverberation, 0.05, 5)
+        for name, low, high in (("seconds", 0.5, 60), ("snr", -20, 100), ("level_db", -80, 0)):
+            if getattr(self, name) is not None:
+                check_range(name, getattr(self, name), low, high)
         if self.tilt is not None:
             check_range("tilt", (0, self.tilt), 0, 0.9)
 
     def __call__(self, clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
         """Change a clip, float32 ``[S]`` at a rate in Hz; the original is left as it is."""
+        if rng.random() >= self.share:
+            return clip
+        if self.seconds is not None:
+            clip = _stretch(clip, round(_between(self.seconds, rng) * rate), rng)
+        if rng.random() < self.rooms:
+            seconds = _between(self.reverberation, rng)
+            clip = reverberate(clip, rate, seconds, DIRECT, rng.standard_normal(round(seconds * rate)))
         if self.tilt is not None:
             clip = np.asarray(lfilter([1.0, rng.uniform(-self.tilt, self.tilt)], [1.0], clip), np.float32)
         if self.snr is not None:
-            deviation = active_rms(clip, rate) * 10 ** (-rng.uniform(self.snr[0], self.snr[1]) / 20)
-            clip = clip + np.float32(deviation) * rng.standard_normal(clip.size, np.float32)
+            colour = draw_colour(rng) if self.rumble else 0.0
+            clip = add_noise(clip, rate, _between(self.snr, rng), colour, int(rng.integers(2**31)))
+        if rng.random() < self.telephone:
+            clip = telephone(clip, rate)
         if self.level_db is not None:
-            clip = clip * np.float32(
-                10 ** (rng.uniform(self.level_db[0], self.level_db[1]) / 20) / (active_rms(clip, rate) or 1.0)
-            )
+            level = 10 ** (_between(self.level_db, rng) / 20)
+            clip = clip * np.float32(level / (active_rms(clip, rate) or 1.0))
         peak = float(np.abs(clip).max())
         return clip / np.float32(peak) if peak > 1 else clip
+
+
+def _stretch(clip: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    start = int(rng.integers(max(1, clip.size - size + 1)))
+    return clip[start : start + size]
+
+
+def _between(pair: Sequence[float], rng: np.random.Generator) -> float:
+    return float(rng.uniform(pair[0], pair[1]))

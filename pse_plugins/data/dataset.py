@@ -83,6 +83,11 @@ class MixtureDataset(Dataset[Mixture]):
         self._epoch.fill_(epoch)
 
     @property
+    def keeps_clips(self) -> bool:
+        """Whether enrolment clips are as recorded, so that cues of them can be kept."""
+        return self.augmentation is None and not self.law.noise_floors
+
+    @property
     def law(self) -> MixingLaw:
         """How mixtures are drawn."""
         return self.drawer.law

@@ -12,6 +12,7 @@ from ..errors import ConfigError, DataError
 from .clips import MIN_TARGET, choose_clips, clip_lengths, place_anywhere, place_beside_clip
 from .corpora import genders
 from .law import MixingLaw
+from .mixing import draw_colour
 from .plan import Part, Plan
 from .pools import ClipRef, NoisePool, SpeechPool
 
@@ -148,16 +149,16 @@ class Drawer:
         if law.rooms and rng.random() < law.rooms:
             room = round(float(rng.uniform(law.reverberation[0], law.reverberation[1])), 4)
             target, *parts = (replace(part, room=room) for part in (target, *parts))
-        if law.floors:
+        if law.noise_floors:
             target, *parts = (self._with_floor(part, rng) for part in (target, *parts))
         return Plan(name, scenario, snr, speaker, target, tuple(parts), tuple(clips), tuple(wrong))
 
     def _with_floor(self, part: Part, rng: np.random.Generator) -> Part:
         """Draw whether a voice's recording has noise of its own, and which."""
-        if part.kind != "speech" or rng.random() >= self.law.floors:
+        if part.kind != "speech" or rng.random() >= self.law.noise_floors:
             return part
-        level = float(rng.uniform(self.law.floor_db[0], self.law.floor_db[1]))
-        return replace(part, floor=round(level, 3), colour=round(1 - 10 ** float(rng.uniform(-2.2, 0)), 5))
+        level = float(rng.uniform(self.law.noise_floor_db[0], self.law.noise_floor_db[1]))
+        return replace(part, floor=round(level, 3), colour=draw_colour(rng))
 
     def _speaker(
         self, voice: str | None, count: int, rng: np.random.Generator

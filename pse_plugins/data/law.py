@@ -46,10 +46,10 @@ class MixingLaw:
         Share of mixtures that are heard in a room; the target, too, is then as it is heard there.
     reverberation : pair of float
         Range of the rooms' reverberation times in seconds.
-    floors : float
+    noise_floors : float
         Share of voices that have steady noise of their own recording, as in noisier corpora; it belongs to the voice,
-        in the target, too. Its colour is between white and a rumble.
-    floor_db : pair of float
+        in the target and in its enrolment clips, too. Its colour is between white and a rumble.
+    noise_floor_db : pair of float
         Range of its level in dB below the active voice.
     same_gender : float or None
         Share of competing speakers of the target's gender, which are harder to tell from it; None leaves it to
@@ -75,8 +75,8 @@ class MixingLaw:
     tone: float = 0.0
     rooms: float = 0.0
     reverberation: Sequence[float] = (0.2, 0.7)
-    floors: float = 0.0
-    floor_db: Sequence[float] = (6.0, 40.0)
+    noise_floors: float = 0.0
+    noise_floor_db: Sequence[float] = (6.0, 40.0)
     same_gender: float | None = None
 
     def __post_init__(self) -> None:
@@ -92,8 +92,8 @@ class MixingLaw:
         check_range("tone", (0, self.tone), 0, 0.9)
         check_range("rooms", (0, self.rooms), 0, 1)
         check_range("reverberation", self.reverberation, 0.05, 5)
-        check_range("floors", (0, self.floors), 0, 1)
-        check_range("floor_db", self.floor_db, 1, 80)
+        check_range("noise_floors", (0, self.noise_floors), 0, 1)
+        check_range("noise_floor_db", self.noise_floor_db, 1, 80)
         check_range("same_gender", (0, self.same_gender or 0), 0, 1)
         clip_lengths(self.enrolment_seconds, 16000)
         self._check_scenarios()

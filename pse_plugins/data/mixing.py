@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from ..errors import DataError
 from .activity import active_rms
 from .plan import Mixture, Part, Plan
-from .pools import NoisePool, SpeechPool
+from .pools import ClipRef, NoisePool, SpeechPool
 from .rooms import reverberate
 
 ENROLMENT_AUDIO = ("both", "right", "none")
@@ -75,11 +75,18 @@ def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     if part.room:
         reflections = white(part.start, round(part.room * speech.rate))
         samples = reverberate(samples, speech.rate, part.room, DIRECT, reflections)
-    if part.floor:
-        hiss = lfilter([1.0], [1.0, -part.colour], white(part.start + 1, samples.size))
-        level = active_rms(samples, speech.rate) * 10 ** (-part.floor / 20)
-        samples = samples + np.float32(level / np.std(hiss)) * np.asarray(hiss, np.float32)
-    return samples
+    return add_noise(samples, speech.rate, part.floor, part.colour, part.start + 1) if part.floor else samples
+
+
+def draw_colour(rng: np.random.Generator) -> float:
+    """Draw the colour of a steady noise, from 0, white, towards 1, a rumble."""
+    return round(1 - 10 ** float(rng.uniform(-2.2, 0)), 5)
+
+
+def add_noise(samples: np.ndarray, rate: int, snr: float, colour: float, seed: int) -> np.ndarray:
+    """Add steady noise at a level below the active voice, in dB; `Part` says what its colour is."""
+    noise = np.asarray(lfilter([1.0], [1.0, -colour], white(seed, samples.size)), np.float32)
+    return samples + np.float32(active_rms(samples, rate) * 10 ** (-snr / 20) / np.std(noise)) * noise
 
 
 def _recorded(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
@@ -161,10 +168,20 @@ def _item(
         scenario=plan.scenario,
         snr=plan.snr,
         speaker=plan.speaker,
-        enrolment=[speech.clip(ref) for ref in plan.clips if enrolment_audio != "none"],
-        clips=list(plan.clips),
+        enrolment=[_enrolment(ref, plan.target, speech) for ref in plan.clips if enrolment_audio != "none"],
+        clips=[] if plan.target.floor else list(plan.clips),
         wrong_enrolment=[speech.clip(ref) for ref in plan.wrong_clips if enrolment_audio == "both"],
         wrong_clips=list(plan.wrong_clips),
         words=speech.source(plan.target.id).words if whole else "",
         plan=plan,
+    )
+
+
+def _enrolment(ref: ClipRef, target: Part, speech: SpeechPool) -> np.ndarray:
+    """Cut an enrolment clip, with the noise that the speaker's recordings are given."""
+    clip, rate = speech.clip(ref), speech.enrolment_rate
+    if not target.floor:
+        return clip
+    return add_noise(
+        clip, rate, target.floor, target.colour ** (speech.rate / rate), target.start + ref.start + 2
     )

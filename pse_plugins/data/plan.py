@@ -34,7 +34,7 @@ class Part:
         seed in ``start``.
     floor : float
         Level of the recording's own steady noise in dB below the active voice; 0 for none. It is made from the seed in
-        ``start``, and belongs to the sound: what is wanted of a target has its own.
+        ``start``, and belongs to the sound: what is wanted of a target has its own, and so have its enrolment clips.
     colour : float
         Coefficient of the leaky sum that makes it, from 0, white, towards 1, a rumble.
     """
@@ -107,7 +107,7 @@ class Mixture:
     enrolment : list of ndarray
         float32 ``[S']`` each, at the encoder's rate, silence removed.
     clips : list of ClipRef
-        Where the enrolment comes from; empty when it was augmented, so that no cue of it is cached.
+        Where the enrolment comes from; empty when it was changed, so that no cue of it is cached.
     wrong_enrolment, wrong_clips : list
         The same for somebody else's voice: in babble and among talkers, an interferer's own.
     words : str

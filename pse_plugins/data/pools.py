@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,8 @@ class SpeechPool:
         if not utterances:
             raise DataError("the manifest lists no speech; check the data folder and prepare it again")
         self.rate, self.enrolment_rate = _rate(rate), _rate(enrolment_rate or rate)
-        sources = {voice.name(u.id): (u, voice) for voice in _changes(speeds, formants) for u in utterances}
+        voices = _changes({"speeds": speeds}, {"formants": formants})
+        sources = {voice.name(u.id): (u, voice) for voice in voices for u in utterances}
         self._speakers: dict[str, list[str]] = {}
         self._base: dict[str, str] = {}
         for id, (u, voice) in sources.items():
@@ -173,7 +174,7 @@ class NoisePool:
         Rate of the mixtures in Hz.
     speeds : sequence of float
         Every noise is there once for each speed; resampled, so that at 0.8 it is slower and lower.
-    formants : sequence of float
+    envelopes : sequence of float
         And for each speed once for each of these: its spectral envelope is moved so, as a voice's is.
     preload : bool
         Decode everything now rather than when first wanted.
@@ -194,14 +195,15 @@ class NoisePool:
         rate: int = 16000,
         *,
         speeds: Sequence[float] = (1.0,),
-        formants: Sequence[float] = (1.0,),
+        envelopes: Sequence[float] = (1.0,),
         preload: bool = False,
         max_bytes: int | None = None,
     ) -> None:
         if not clips:
             raise DataError("the manifest lists no noise; check the noise folder, folds and subfolders")
         self.rate = _rate(rate)
-        sources = {change.name(u.id): (u, change) for change in _changes(speeds, formants) for u in clips}
+        changes = _changes({"noise_speeds": speeds}, {"noise_envelopes": envelopes})
+        sources = {change.name(u.id): (u, change) for change in changes for u in clips}
         self._clips = {id: u for id, (u, _) in sources.items()}
         self.ids = list(self._clips)
         self._recordings = Recordings(sources, rate, rate, max_bytes)
@@ -243,14 +245,14 @@ def _loop(samples: np.ndarray, fade: int) -> np.ndarray:
     return loop
 
 
-def _changes(speeds: Sequence[float], formants: Sequence[float]) -> list[Voice]:
-    """List what a recording is changed to: each of the formants at each of the speeds."""
-    moved = _factors("formants", formants, 0.5, 2)
-    return [Voice(speed, factor) for speed in _factors("speeds", speeds, 0.25, 4) for factor in moved]
+def _changes(speeds: Mapping[str, Sequence[float]], moves: Mapping[str, Sequence[float]]) -> list[Voice]:
+    """List what a recording is changed to, of one option and of another: each of the moves at each of the speeds."""
+    return [Voice(speed, move) for speed in _factors(speeds, 0.25, 4) for move in _factors(moves, 0.5, 2)]
 
 
-def _factors(name: str, factors: Sequence[float], low: float, high: float) -> Sequence[float]:
-    """Check factors that are 1 for a recording as it is."""
+def _factors(option: Mapping[str, Sequence[float]], low: float, high: float) -> Sequence[float]:
+    """Check an option of factors that are 1 for a recording as it is."""
+    ((name, factors),) = option.items()
     if not factors or any(not low <= f <= high for f in factors):
         raise ConfigError(
             f"{name} {list(factors)} must be factors from {low:g} to {high:g}, such as [0.9, 1.0, 1.1]"

@@ -22,7 +22,7 @@ AS_RECORDED = {
     "level_db": None,
     "tone": 0.0,
     "rooms": 0.0,
-    "floors": 0.0,
+    "noise_floors": 0.0,
     "same_gender": None,
     "enrolment_augmentation": None,
 }
@@ -52,7 +52,7 @@ def mixture_sets(
     speeds: Sequence[float] = (1.0,),
     formants: Sequence[float] = (1.0,),
     noise_speeds: Sequence[float] = (1.0,),
-    noise_formants: Sequence[float] = (1.0,),
+    noise_envelopes: Sequence[float] = (1.0,),
     epoch_size: int = 10000,
     valid_size: int = 200,
     test_size: int = 400,
@@ -72,8 +72,8 @@ def mixture_sets(
         Of mixtures and of enrolment clips, in Hz.
     speeds, formants : sequence of float
         Each training speaker is there once for each of the formants at each of the speeds.
-    noise_speeds, noise_formants : sequence of float
-        The same for each training noise.
+    noise_speeds, noise_envelopes : sequence of float
+        The same for each training noise, whose spectral envelope is moved as formants are.
     epoch_size, valid_size, test_size : int
         Items.
     seed : int
@@ -84,8 +84,8 @@ def mixture_sets(
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level, tone, rooms, floors, genders and enrolment
-        augmentation are off.
+        The same for validation and test, over what ``law`` says; its level, tone, rooms, noise floors, genders and
+        enrolment augmentation are off.
     max_bytes : int or None
         Memory that the training speech may take.
     """
@@ -96,7 +96,7 @@ def mixture_sets(
     fixed = {**law, **AS_RECORDED, **(test_law or {})}
     rates: dict[str, Any] = {"rate": rate, "enrolment_rate": enrolment_rate}
     train_pool = SpeechPool(train, **rates, speeds=speeds, formants=formants, max_bytes=max_bytes)
-    noises = NoisePool(fit_noise, rate, speeds=noise_speeds, formants=noise_formants)
+    noises = NoisePool(fit_noise, rate, speeds=noise_speeds, envelopes=noise_envelopes)
     fixed["seed"] = fixed_seed
     return RecipeData(
         MixtureDataset(train_pool, noises, size=epoch_size, seed=seed, **law),

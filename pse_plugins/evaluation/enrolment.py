@@ -9,11 +9,12 @@ from functools import partial
 
 import numpy as np
 import soxr
-from scipy.signal import butter, lfilter, sosfilt
+from scipy.signal import lfilter
 
 from ..data import Mixture
 from ..data.augment import EnrolmentAugmentation
 from ..data.rooms import reverberate
+from ..data.telephone import telephone
 from ..errors import ConfigError, DataError, nearest
 
 PREFIX = "enrolment: "
@@ -41,14 +42,7 @@ def _toned(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _telephone(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Pass 300 to 3400 Hz at 8 kHz, in 8 bits by the mu-law."""
-    narrow = soxr.resample(clip, rate, 8000)
-    narrow = sosfilt(butter(4, [300, 3400], "bandpass", fs=8000, output="sos"), narrow)
-    peak = float(np.abs(narrow).max(initial=0.0)) or 1.0
-    coded = np.sign(narrow) * np.log1p(255 * np.abs(narrow) / peak) / np.log(256)
-    coded = np.round(coded * 127) / 127
-    heard = np.sign(coded) * (np.exp(np.abs(coded) * np.log(256)) - 1) / 255 * peak
-    return _fit(soxr.resample(heard, 8000, rate), clip.size)
+    return telephone(clip, rate)
 
 
 def _room(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -176,7 +170,3 @@ def enrolled(item: Mixture, name: str, rate: int) -> list[np.ndarray]:
     """
     rng = np.random.default_rng(zlib.crc32(f"{item.id} {name}".encode()))
     return change_named(name)(item.enrolment, rate, rng)
-
-
-def _fit(samples: np.ndarray, size: int) -> np.ndarray:
-    return np.pad(samples[:size], (0, max(0, size - samples.size)))

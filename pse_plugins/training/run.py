@@ -159,7 +159,7 @@ def _bank(enhancer: Enhancer, data: RecipeData, settings: dict[str, Any]) -> Cue
     views = {m.view for m in enhancer.modules() if isinstance(m, Conditioner)}
     tokens = bool(views - {"vector", "utterances"})
     for part in (data.train, data.valid):
-        part.enrolment_audio = "none" if part.augmentation is None else "right"
+        part.enrolment_audio = "none" if part.keeps_clips else "right"
     folder = settings.get("cue_folder")
     pools = [data.train.speech, data.valid.speech]
     return CueBank(encoder, pools, tokens, folder=Path(folder) if folder else None)

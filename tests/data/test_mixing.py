@@ -52,7 +52,7 @@ def test_nothing_clips(make_dataset):
 
 def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
     dataset = make_dataset(
-        scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5, floors=0.5
+        scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5, noise_floors=0.5
     )
     for i in range(15):
         item = dataset[i]
@@ -125,7 +125,7 @@ def test_a_share_is_heard_in_a_room_the_target_too(make_dataset):
 
 
 def test_a_floor_is_of_the_voice_and_stays_in_the_target(make_dataset):
-    dataset = make_dataset(scenarios={"both": 1}, floors=0.5, floor_db=(10, 30))
+    dataset = make_dataset(scenarios={"both": 1}, noise_floors=0.5, noise_floor_db=(10, 30))
     floors = []
     for i in range(40):
         item = dataset[i]
@@ -142,6 +142,19 @@ def test_a_floor_is_of_the_voice_and_stays_in_the_target(make_dataset):
         assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
     assert 10 < sum(floor > 0 for floor in floors) < 30
     assert all(10 <= floor <= 30 for floor in floors if floor)
+
+
+def test_enrolment_clips_have_the_floor_of_the_target(make_dataset):
+    dataset = make_dataset(scenarios={"babble": 1}, noise_floors=0.5, noise_floor_db=(10, 30))
+    assert not dataset.keeps_clips and make_dataset().keeps_clips
+    for item in (dataset[i] for i in range(20)):
+        recorded = dataset.speech.clip(item.plan.clips[0])
+        added = item.enrolment[0] - recorded
+        if item.plan.target.floor:
+            assert level(recorded) - level(added) == pytest.approx(item.plan.target.floor, abs=0.3)
+            assert item.clips == []
+        else:
+            assert not added.any() and item.clips
 
 
 def test_a_floor_of_a_higher_colour_rumbles(make_dataset):

@@ -137,7 +137,7 @@ def test_noises_are_there_at_each_speed(tmp_path):
     assert noise.period("hum@0.5", RATE) > noise.period("hum", RATE)
     slow = np.abs(np.fft.rfft(noise.segment("hum@0.5", 0, RATE)))
     assert slow.argmax() == 50
-    moved = NoisePool([inspect(tmp_path / "hum.wav", tmp_path, "hum", "hum")], RATE, formants=[1.0, 0.8])
+    moved = NoisePool([inspect(tmp_path / "hum.wav", tmp_path, "hum", "hum")], RATE, envelopes=[1.0, 0.8])
     assert moved.ids == ["hum", "hum~0.8"]
     assert not np.allclose(moved.segment("hum", 0, 800), moved.segment("hum~0.8", 0, 800), atol=1e-3)
     with pytest.raises(ConfigError, match="speeds .* must be factors"):
