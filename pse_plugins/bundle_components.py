@@ -60,7 +60,7 @@ def licence(stated: str, config: dict[str, Any]) -> str:
         if kind == "speaker_encoder" and not (place is full and full["conditioner"] is None)
     ]
     weights = [f"speaker encoder's weights: {licence_of(found)}" for found in heard if found]
-    return "; ".join(filter(None, [stated, *weights]))
+    return "; ".join(filter(None, [stated, *(said for said in weights if said not in stated)]))
 
 
 def _components(config: dict[str, Any]) -> Iterator[Component]:

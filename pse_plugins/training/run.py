@@ -22,7 +22,7 @@ from .cues import CueBank
 from .fitting import Job, fit
 from .reading import make_data, read_recipe
 from .record import check_same_model, check_same_settings, in_words, save_bundle, write_record
-from .start import start_from
+from .start import licence_with_start, start_from
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
-    if not settings.get("start") or not start_from(enhancer, str(settings["start"])):
+    if not _start(enhancer, settings):
         _standardise(enhancer, data, int(settings.get("standardise") or 0))
     bank = _bank(enhancer, data, settings)
     meta = fit(
@@ -141,6 +141,16 @@ def evaluate_after(enhancer: Enhancer, data: RecipeData, output: Path, settings:
     report = output / "evaluation"
     evaluate(enhancer, items, out=report, about={"seed": settings["seed"]}, progress=tell)
     logger.info("wrote %s and %s", report / "results.md", report / "report.html")
+
+
+def _start(enhancer: Enhancer, settings: dict[str, Any]) -> bool:
+    """Take the weights of the bundle to start from, if one is named; say whether it gave the features' scale."""
+    if not settings.get("start"):
+        return False
+    source = str(settings["start"])
+    scaled = start_from(enhancer, source)
+    settings["licence"] = licence_with_start(settings.get("licence") or "", source)
+    return scaled
 
 
 def _standardise(enhancer: Enhancer, data: RecipeData, count: int) -> None:

@@ -52,7 +52,7 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
             f"start: {chosen}: no such bundle folder{nearest(chosen, [DEFAULT])}; give the folder that training wrote, "
             f"or '{DEFAULT}' for the model that is used when none is named"
         )
-    source = bundle.load(None if chosen == DEFAULT else chosen)
+    source = bundle.load(_folder(chosen))
     timing = differences(_measured(source, _TIMING), _measured(enhancer, _TIMING))
     theirs, ours = _settings(source), _settings(enhancer)
     other = [name for name in _OPTIONS if theirs[name] != ours[name]]
@@ -79,6 +79,25 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
             f"start: the weights of {chosen} do not fit ({' '.join(str(error).split())[:200]})"
         ) from error
     return not timing
+
+
+def licence_with_start(stated: str, chosen: str) -> str:
+    """Add what the bundle that a training starts from says of its licence, as its weights live on.
+
+    Parameters
+    ----------
+    stated : str
+        The licence of the data that is trained on; may be empty.
+    chosen : str
+        As for `start_from`.
+    """
+    record = bundle.describe(bundle.find_model(_folder(chosen))).get("record", {})
+    parts = [*stated.split("; "), *record.get("licence", "").split("; ")]
+    return "; ".join(dict.fromkeys(filter(None, parts)))
+
+
+def _folder(chosen: str) -> str | None:
+    return None if chosen == DEFAULT else chosen
 
 
 def _settings(enhancer: Enhancer) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
     assert first.keys() == second.keys()
     record = bundle.describe(project / "second" / "bundle")["record"]
     assert record["start"] == str(project / "first")
+    assert record["licence"] == ""
     for name, value in first.items():
         torch.testing.assert_close(value, second[name], msg=name)
     assert make(project, "other", "--lr", "1e-12", "--seed", "2") == 0
@@ -95,6 +96,16 @@ def test_default_is_the_model_that_is_used_when_none_is_named(project, monkeypat
     monkeypatch.setenv("PSE_MODEL", str(project / "first"))
     assert make(project, "by-name", "--start", "default", "--lr", "1e-12") == 0
     torch.testing.assert_close(weights(project / "by-name"), weights(project / "first"))
+
+
+def test_the_licence_of_what_it_started_from_is_kept(project):
+    first = bundle.load(project / "first")
+    bundle.save(first, project / "licensed", licence="CC BY 4.0; speaker encoder's weights: ours")
+    assert make(project, "third", "--start", str(project / "licensed"), "--licence", "my voice") == 0
+    assert make(project, "fourth", "--start", str(project / "third"), "--licence", "my voice") == 0
+    for again in ("third", "fourth"):  # once each, however often
+        record = bundle.describe(project / again / "bundle")["record"]
+        assert record["licence"] == "my voice; CC BY 4.0; speaker encoder's weights: ours", again
 
 
 def test_of_several_bundles_the_mean_is_shipped(project, tmp_path):
