@@ -83,7 +83,8 @@ def enrolled_rows(enhancer: Enhancer, profile: Profile) -> tuple[np.ndarray, flo
     Returns
     -------
     valid : ndarray
-        Bool ``[rows]``: silence that the encoder leaves out, and padding, is False.
+        Bool ``[clips, frames]``, or ``[rows]`` where a row is a whole clip: silence that the encoder leaves out, and
+        padding, is False.
     seconds : float or None
         Of each row; None where rows are utterances, or the encoder gives one token for all of one.
     """
@@ -98,7 +99,7 @@ def enrolled_rows(enhancer: Enhancer, profile: Profile) -> tuple[np.ndarray, flo
             int(enhancer.embed(noise[..., :n].to(device), torch.tensor([[n]], device=device)).mask.sum())
             for n in (2 * rate, 4 * rate)
         )
-    return profile.cue.mask.flatten().cpu().numpy(), 2.0 / (long - short) if long > short else None
+    return profile.cue.mask[0].cpu().numpy(), 2.0 / (long - short) if long > short else None
 
 
 def check_picture(path: str | Path) -> Path:
@@ -122,6 +123,8 @@ def draw_attention(
     rows: tuple[np.ndarray, float | None] | None = None,
 ) -> Path:
     """Draw the mixture, and below it where each of its frames looks, averaged over layers and heads.
+
+    White lines part the clips of the enrolment.
 
     Parameters
     ----------
@@ -149,7 +152,7 @@ def draw_attention(
 
     path = check_picture(path)
     valid, step = rows or (np.ones(weights.shape[-1], bool), None)
-    seconds, mean = mixture.size / rate, weights.mean((0, 1))[:, valid]  # [T, rows]
+    seconds, mean = mixture.size / rate, weights.mean((0, 1))[:, valid.flatten()]  # [T, rows]
     count, unit = mean.shape[1], step or 1.0
     figure = Figure((9, 6), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(5, 1))
@@ -161,7 +164,12 @@ def draw_attention(
     shown: dict[str, Any] = {"aspect": "auto", "origin": "lower"}
     heard.imshow(level, extent=(0, seconds, 0, rate / 2000), cmap="magma", **shown)
     heard.set_ylabel("mixture, kHz")
-    seen.imshow(mean.T, extent=(0, seconds, 0, count * unit), cmap="viridis", **shown)
+    brightest = np.quantile(mean, 0.99)  # beyond it are few, such as the first frames of a clip
+    image = seen.imshow(mean.T, extent=(0, seconds, 0, count * unit), cmap="viridis", vmax=brightest, **shown)
+    scale = figure.add_subplot(grid[0, 1], box_aspect=8)
+    figure.colorbar(image, cax=scale, label="weight, below", extend="max")
+    for end in np.atleast_2d(valid).sum(1).cumsum()[:-1]:
+        seen.axhline(end * unit, color="white", linewidth=0.8)
     seen.set_ylabel("enrolment, s of speech" if step else "row of the enrolment")
     seen.set_xlabel("mixture, s")
     overall.plot(mean.mean(0), unit * (np.arange(count) + 0.5), color="#2f7fd1", linewidth=0.9)

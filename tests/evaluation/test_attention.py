@@ -62,11 +62,19 @@ def test_rows_are_seconds_of_the_speech_that_the_encoder_keeps(encoder, monkeypa
     assert valid.sum() * seconds == pytest.approx(kept, abs=0.15)
     mixture = sound(1, enhancer.sample_rate)
     weights = attention(enhancer, mixture, profile)
-    assert weights[..., ~valid].max(initial=0) < 1e-6 and valid.shape == weights.shape[-1:]
+    assert (
+        weights[..., ~valid.flatten()].max(initial=0) < 1e-6
+        and valid.size == weights.shape[-1]
+        and len(valid) == 2
+    )
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     draw_attention(weights, mixture, enhancer.sample_rate, tmp_path / "a.png", (valid, seconds))
-    heard, seen, _ = drawn[0].axes
+    heard, seen, _, scale = drawn[0].axes
+    first_clip = 1.95 if encoder == "d-vector" else 4.0
+    assert [line.get_ydata()[0] for line in seen.lines] == [pytest.approx(first_clip, abs=0.3)]
+    shown = weights.mean((0, 1))[:, valid.flatten()]
+    assert 0.98 < (shown <= scale.get_ylim()[1]).mean() < 1
     assert heard.get_xlim() == seen.get_xlim() == (0, 1)
     assert (
         seen.get_ylim()[1] == pytest.approx(kept, abs=0.15) and seen.get_ylabel() == "enrolment, s of speech"
