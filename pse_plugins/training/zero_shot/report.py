@@ -101,7 +101,7 @@ def _order(key: Key) -> tuple[Any, ...]:
 
 
 def table(scored: Sequence[Scored], test: str) -> str:
-    """Write the table of a test set in Markdown, the unprocessed mixture first; `legend` explains it to its readers.
+    """Write the table of a test set in Markdown, the unprocessed mixture first; `LEGEND` explains it to its readers.
 
     Columns: the network; parameters in millions, and those that run at a time; SI-SDR improvement in dB with the
     interval over speakers and the deviation over seeds; what it is above the generalist of the same size, and above
@@ -135,27 +135,30 @@ def table(scored: Sequence[Scored], test: str) -> str:
     return "\n".join(lines)
 
 
-def legend(scored: Sequence[Scored], test: str) -> list[str]:
-    """Say what the columns of a table are, a line each, and by what its intervals were made."""
-    speakers = {item["speaker"] for item in scored[0].items[test]}
-    drawn = (
-        "whole speakers drawn again"
-        if len(speakers) >= MIN_GROUPS
-        else "mixtures drawn again, for few speakers"
+LEGEND = (
+    "size: the network and its hidden units; K: specialists; partition: how training speakers are divided.",
+    "system: generalist, one network; -longer, with the steps of the fine-tuning on top; -continued, with those of "
+    "a specialist, on all speakers; -continued-longer, with both; naive, gate and specialists trained one by one; "
+    "fine-tuned, then together; experts-inside, one network with experts inside.",
+    "M (run): million parameters, and those that run at a time.",
+    "SI-SDRi: SI-SDR above the mixture's in dB, by the specialist that the gate chooses for the whole mixture; "
+    "mean over seeds and mixtures. Brackets: 95 % bootstrap interval. sd: deviation over seeds in dB.",
+    "above generalist: in dB, item by item, over the seeds that both have.",
+    "above one trained as long: so, too; naive above generalist-continued, fine-tuned above -continued-longer.",
+    "SI-SDRi where it is chosen otherwise: streamed, on the way, as a stream must; oracle, the best in hindsight; "
+    f"random, by chance; enrolled, by the gate from {ENROLMENT:g} s of clean speech.",
+)
+"""What the columns of a table are, a line each."""
+
+
+def heading(items: Sequence[Item], test: str) -> str:
+    """Say of what a table is, and by what its intervals were made."""
+    speakers = len({item["speaker"] for item in items})
+    drawn = "whole speakers" if speakers >= MIN_GROUPS else "mixtures, for few speakers,"
+    return (
+        f"## {test}: {len(items)} mixtures of {speakers} speakers, SI-SDR of the mixture "
+        f"{np.mean([item['mixture'] for item in items]):.2f} dB\n\nIntervals: {drawn} drawn again."
     )
-    return [
-        "size: the network and its hidden units; K: specialists; partition: how training speakers are divided.",
-        "system: generalist, one network; -longer, with the steps of the fine-tuning on top; -continued, with those of "
-        "a specialist, on all speakers; -continued-longer, with both; naive, gate and specialists trained one by one; "
-        "fine-tuned, then together; experts-inside, one network with experts inside.",
-        "M (run): million parameters, and those that run at a time.",
-        "SI-SDRi: SI-SDR above the mixture's in dB, by the specialist that the gate chooses for the whole mixture; "
-        f"mean over seeds and mixtures. Brackets: 95 % bootstrap interval, {drawn}. sd: deviation over seeds in dB.",
-        "above generalist: in dB, item by item, over the seeds that both have.",
-        "above one trained as long: so, too; naive above generalist-continued, fine-tuned above -continued-longer.",
-        "SI-SDRi where it is chosen otherwise: streamed, on the way, as a stream must; oracle, the best in hindsight; "
-        f"random, by chance; enrolled, by the gate from {ENROLMENT:g} s of clean speech.",
-    ]
 
 
 def _mixture(items: Sequence[Item]) -> str:
@@ -221,13 +224,8 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
     scored, out = find_scores(folder), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     tests = list(scored[0].items)
-    mixture = {t: np.mean([item["mixture"] for item in scored[0].items[t]]) for t in tests}
-    parts = [
-        f"## {test}: {len(scored[0].items[test])} mixtures of {len({i['speaker'] for i in scored[0].items[test]})} "
-        f"speakers, SI-SDR of the mixture {mixture[test]:.2f} dB\n\n{table(scored, test)}\n\n"
-        + "".join(f"- {line}\n" for line in legend(scored, test))
-        for test in tests
-    ]
+    parts = [f"{heading(scored[0].items[test], test)}\n\n{table(scored, test)}\n" for test in tests]
+    parts.append("".join(f"- {line}\n" for line in LEGEND))
     (out / "results.md").write_text("\n".join([*parts, *choices(scored)]) + "\n", "utf-8")
     figures.sizes(scored, tests[0], out / "sizes.png")
     figures.voices(scored, out / "voices.png")

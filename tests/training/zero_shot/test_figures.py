@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pse_plugins.training.zero_shot import figures
-from pse_plugins.training.zero_shot.report import Scored, legend, table
+from pse_plugins.training.zero_shot.report import LEGEND, Scored, heading, table
 
 
 def scored(folder, seeds, ks=(2, 5), sizes=(64, 128)):
@@ -122,8 +122,12 @@ def test_the_table_has_the_mixture_and_a_key_to_every_column(tmp_path):
     head, _, mixture, *_ = table(found, "test").splitlines()
     assert "| mixture, unprocessed |" in mixture and "0.00 (SI-SDR 2.75 [" in mixture
     assert mixture.count("|") == head.count("|")
-    key = "\n".join(legend(found, "test"))
-    assert "whole speakers drawn again" in key
+    key = "\n".join(LEGEND)
+    items = found[0].items["test"]
+    assert "whole speakers drawn again" in heading(items, "test")
+    assert "mixtures, for few speakers, drawn again" in heading(
+        [{**i, "speaker": "ann"} for i in items], "test"
+    )
     for column in head.split("|")[1:-1]:
         name = column.strip().partition(" dB")[0].partition(" [")[0]
         assert name == "seeds" or f"{name}:" in key or f"{name}," in key, name
