@@ -56,33 +56,31 @@ class Ge2e(nn.Module):
 
 
 class Distillation(nn.Module):
-    """Has the encoder find utterances as alike as another encoder finds them.
+    """Has the encoder say of each utterance what another encoder says of it, by vectors of any width.
 
-    Mean square error between the cosines of all pairs of a batch, after Park et al., "Relational knowledge
-    distillation", 2019: widths may differ. The teacher hears the utterances as they were recorded.
+    ``1 - cos(W (z - mean z), t - mean t)``, means over the batch, `W` learnt and left behind. Vectors of one sign are
+    alike mostly by their mean: cosines that are regressed with it (relational distillation) teach little else.
 
     Parameters
     ----------
     teacher : SpeakerEncoder
-        Frozen; not part of what is saved.
+        Frozen; not part of what is saved. It hears the utterances as they were recorded.
+    width : int
+        Of the encoder's vectors.
     """
 
-    def __init__(self, teacher: SpeakerEncoder) -> None:
+    def __init__(self, teacher: SpeakerEncoder, width: int) -> None:
         super().__init__()
         self._teacher = (teacher.freeze(),)
+        self.turned = nn.Linear(width, teacher.vector_dim, bias=False)
 
     def forward(self, vectors: Tensor, batch: VoiceBatch) -> Tensor:
-        """Compare the vectors' ``[B, E]`` cosines with the teacher's."""
+        """Compare the vectors ``[B, E]`` with the teacher's."""
         teacher = self._teacher[0].to(vectors.device)
         with torch.no_grad():
             theirs = teacher(batch.clean.unsqueeze(1), batch.lengths.unsqueeze(1)).vectors[:, 0]
-        off = ~torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-        return (_cosines(vectors) - _cosines(theirs))[off].square().mean()
-
-
-def _cosines(vectors: Tensor) -> Tensor:
-    unit = functional.normalize(vectors, dim=1, eps=1e-6)
-    return unit @ unit.T
+        ours = self.turned(vectors - vectors.mean(0))
+        return 1 - functional.cosine_similarity(ours, theirs - theirs.mean(0), eps=1e-6).mean()
 
 
 def _labels(voices: Sequence[str], device: torch.device) -> Tensor:

@@ -86,7 +86,8 @@ def run(argv: Sequence[str]) -> SpeakerEncoder:
     if settings.get("threads"):
         torch.set_num_threads(int(settings["threads"]))
     torch.manual_seed(int(settings["seed"]))
-    encoder, objective = _encoder(settings), _objective(settings)
+    encoder = _encoder(settings)
+    objective = _objective(settings, encoder.vector_dim)
     check_same_settings(recipe, output)
     make = settings["data"]
     data = make_data(make)
@@ -141,8 +142,8 @@ def _encoder(settings: Mapping[str, Any]) -> SpeakerEncoder:
     return encoder
 
 
-def _objective(settings: Mapping[str, Any]) -> nn.Module:
-    """Build what the encoder is trained by.
+def _objective(settings: Mapping[str, Any], width: int) -> nn.Module:
+    """Build what an encoder of vectors of a width is trained by.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def _objective(settings: Mapping[str, Any]) -> nn.Module:
             raise ConfigError(f"teacher: {error}") from error
         if made.sample_rate != int(settings.get("sample_rate") or 16000):
             raise ConfigError(f"teacher {teacher} hears {made.sample_rate} Hz; set sample_rate to it")
-        return Distillation(made)
+        return Distillation(made, width)
     if name not in OBJECTIVES:
         known = (*OBJECTIVES, "distillation")
         raise ConfigError(f"no objective {name!r}{nearest(name, known)}; objectives: {', '.join(known)}")
