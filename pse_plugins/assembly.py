@@ -119,13 +119,18 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """
     full = deepcopy(config)
     for kind, place, key in list(named_components(full)):
-        parameters = inspect.signature(host.load(kind, place[key])[0]).parameters.values()
-        options = place[f"{key}_options"] = place.get(f"{key}_options") or {}
         set_here = ("n_bins",) if place is full else ("n_bins", "input")  # by what they are built for
-        for p in parameters:
-            if p.name not in set_here and isinstance(p.default, str | int | float):
-                options.setdefault(p.name, p.default)
+        options = place[f"{key}_options"] = place.get(f"{key}_options") or {}
+        for name, value in plain_defaults(host.load(kind, place[key])[0]).items():
+            if name not in set_here:
+                options.setdefault(name, value)
     return full
+
+
+def plain_defaults(factory: Callable[..., Any]) -> dict[str, Any]:
+    """Give the defaults of a factory's options that are text, numbers or switches."""
+    parameters = inspect.signature(factory).parameters.values()
+    return {p.name: p.default for p in parameters if isinstance(p.default, str | int | float)}
 
 
 def with_parts(factory: Callable[..., Any], options: Mapping[str, Any], frontend: Frontend) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
+from ..errors import ConfigError
 from .activity import active_rms
-from .law import check_range
+from .law import check_limit, check_range
 from .mixing import DIRECT, add_noise, draw_colour
 from .rooms import reverberate
 from .telephone import telephone
@@ -58,13 +59,19 @@ class EnrolmentAugmentation:
 
     def __post_init__(self) -> None:
         for name in ("share", "rooms", "telephone"):
-            check_range(name, (0, getattr(self, name)), 0, 1)
+            check_limit(name, getattr(self, name))
         check_range("reverberation", self.reverberation, 0.05, 5)
         for name, low, high in (("seconds", 0.5, 60), ("snr", -20, 100), ("level_db", -80, 0)):
             if getattr(self, name) is not None:
                 check_range(name, getattr(self, name), low, high)
         if self.tilt is not None:
-            check_range("tilt", (0, self.tilt), 0, 0.9)
+            check_limit("tilt", self.tilt, 0.9)
+        if not isinstance(self.rumble, bool):
+            raise ConfigError(f"rumble {self.rumble!r} must be true or false")
+        if self.rumble and self.snr is None:
+            raise ConfigError(
+                "rumble colours the noise of snr, which there is none of; give snr too: [5, 40]"
+            )
 
     def __call__(self, clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
         """Change a clip, float32 ``[S]`` at a rate in Hz; the original is left as it is."""

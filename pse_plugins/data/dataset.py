@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -67,9 +67,8 @@ class MixtureDataset(Dataset[Mixture]):
         if size < 1 or seed < 0:
             raise ConfigError(f"size {size} must be at least 1, and seed {seed} at least 0")
         self.size, self.seed, self.speech, self.noise = size, seed, speech, noise
-        self.drawer = Drawer(make(MixingLaw, law), speech, noise)
-        augmentation = enrolment_augmentation
-        self.augmentation = None if augmentation is None else make(EnrolmentAugmentation, augmentation)
+        self.drawer = Drawer(make(MixingLaw, law, beside=("enrolment_augmentation",)), speech, noise)
+        self.augmentation = _augmentation(enrolment_augmentation, self.law)
         self.enrolment_audio = "both"
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # seen by workers that live on
 
@@ -128,8 +127,27 @@ class MixtureDataset(Dataset[Mixture]):
         return replace(item, enrolment=enrolment, clips=[])
 
 
-def make(kind: type, options: Mapping[str, Any]) -> Any:
-    """Build a record of options; an unknown one is an error that names the known.
+def _augmentation(options: Mapping[str, Any] | None, law: MixingLaw) -> EnrolmentAugmentation | None:
+    """Build what changes enrolment clips, if anything is to."""
+    name = "enrolment_augmentation"
+    if options is None:
+        return None
+    if not isinstance(options, Mapping):
+        raise ConfigError(f"{name} {options!r} must be a mapping, such as {{telephone: 0.3}}, or null")
+    try:
+        made: EnrolmentAugmentation = make(EnrolmentAugmentation, options)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    if made.seconds is not None and made.seconds[0] >= law.enrolment_seconds:
+        raise ConfigError(
+            f"{name}: seconds {list(made.seconds)} cut nothing from clips of {law.enrolment_seconds:g} s; begin "
+            "below that, or raise enrolment_seconds"
+        )
+    return made
+
+
+def make(kind: type, options: Mapping[str, Any], beside: Sequence[str] = ()) -> Any:
+    """Build a record of options; an unknown one is an error that names the known, and others that stand beside them.
 
     Raises
     ------
@@ -139,7 +157,8 @@ def make(kind: type, options: Mapping[str, Any]) -> Any:
     known = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
     for name in options:
         if name not in known:
-            options_known = f"{nearest(name, known)}; options: {', '.join(known)}"
+            said = [*known, *beside]
+            options_known = f"{nearest(name, said)}; options: {', '.join(said)}"
             raise ConfigError(f"no option {name!r} of {kind.__name__}{options_known}")
     try:
         return kind(**options)

@@ -89,12 +89,12 @@ class MixingLaw:
         check_range("enrolments", self.enrolments, 0 if list(self.enrolments) == [0, 0] else 1, 5)
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
-        check_range("tone", (0, self.tone), 0, 0.9)
-        check_range("rooms", (0, self.rooms), 0, 1)
+        check_limit("tone", self.tone, 0.9)
+        check_limit("rooms", self.rooms)
         check_range("reverberation", self.reverberation, 0.05, 5)
-        check_range("noise_floors", (0, self.noise_floors), 0, 1)
+        check_limit("noise_floors", self.noise_floors)
         check_range("noise_floor_db", self.noise_floor_db, 1, 80)
-        check_range("same_gender", (0, self.same_gender or 0), 0, 1)
+        check_limit("same_gender", self.same_gender or 0)
         clip_lengths(self.enrolment_seconds, 16000)
         self._check_scenarios()
 
@@ -148,3 +148,15 @@ def check_range(name: str, pair: Sequence[float], low: float, high: float) -> No
         raise ConfigError(
             f"{name} {list(pair) if two else pair} must be [from, to] with {low} <= from <= to <= {high}"
         )
+
+
+def check_limit(name: str, value: float, high: float = 1) -> None:
+    """Check an option that is a share, or a number from 0 up to another limit.
+
+    Raises
+    ------
+    ConfigError
+        If it is not, or beyond the limit.
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= high:
+        raise ConfigError(f"{name} {value!r} must be a number from 0 to {high:g}")

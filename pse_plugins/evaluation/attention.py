@@ -167,7 +167,7 @@ def draw_attention(
     brightest = np.quantile(mean, 0.99)  # beyond it are few, such as the first frames of a clip
     image = seen.imshow(mean.T, extent=(0, seconds, 0, count * unit), cmap="viridis", vmax=brightest, **shown)
     scale = figure.add_subplot(grid[0, 1], box_aspect=8)
-    figure.colorbar(image, cax=scale, label="weight, below", extend="max")
+    figure.colorbar(image, cax=scale, label="weight in the picture below", extend="max")
     for end in np.atleast_2d(valid).sum(1).cumsum()[:-1]:
         seen.axhline(end * unit, color="white", linewidth=0.8)
     seen.set_ylabel("enrolment, s of speech" if step else "row of the enrolment")

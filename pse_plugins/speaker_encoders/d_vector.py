@@ -81,7 +81,7 @@ class DVector(SpeakerEncoder):
         self.register_buffer("mel", slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
         self.register_buffer("window", torch.hann_window(_FRAME), persistent=False)
         if weights is not None:
-            load_weights(self, _find(weights))
+            load_weights(self, _find(weights), log_mel=log_mel)
             self.freeze()
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:

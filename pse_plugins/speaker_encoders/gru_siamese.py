@@ -72,7 +72,7 @@ class GruSiamese(SpeakerEncoder):
         bins = self.frontend.n_bins if self.frontend is not None else n_bins
         self.gru = nn.GRU(int(bins or 0), hidden, layers, batch_first=True)
         if weights is not None:
-            load_weights(self, weights)
+            load_weights(self, weights, sample_rate=sample_rate, compression=compression)
             self.freeze()
 
     def forward(self, signal: Tensor, lengths: Tensor) -> SpeakerCue:

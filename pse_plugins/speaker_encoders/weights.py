@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import BundleError
 
+OPTIONS = "speaker_encoder_options"
+"""Under what a file says with which options it was trained."""
 
-def load_weights(module: nn.Module, path: str | Path) -> None:
+T = TypeVar("T")
+
+
+def load_weights(module: nn.Module, path: str | Path, **heard: Any) -> None:
     """Load weights from ``.safetensors``, or from a file of `torch.save` that holds tensors only.
 
     Parameters
@@ -21,6 +29,9 @@ def load_weights(module: nn.Module, path: str | Path) -> None:
         Takes what it has of the same name and shape; more in the file is not heeded.
     path : str or Path
         The file; a state dict, or a dict that has it under ``"model_state"``.
+    **heard
+        Options of the encoder that change what it hears, not its size; a file that says under which it was trained
+        must say the same.
 
     Raises
     ------
@@ -30,6 +41,11 @@ def load_weights(module: nn.Module, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise BundleError(f"{path}: no such file of weights; check the path")
+    for name, trained in _said(path, OPTIONS, dict).items():
+        if name in heard and heard[name] != trained:
+            raise BundleError(
+                f"{path}: was trained with {name}: {json.dumps(trained)}; set it so among the encoder's options"
+            )
     try:
         saved = (
             load_file(path)
@@ -73,11 +89,22 @@ def licence_of(weights: str | Path) -> str:
     """
     if str(weights) in _KNOWN:
         return _KNOWN[str(weights)]
-    path, said = Path(weights), ""
-    if path.suffix == ".safetensors":
-        try:
-            with safe_open(path, framework="pt") as file:
-                said = (file.metadata() or {}).get("licence", "")
-        except (OSError, SafetensorError):
-            said = ""  # gone since it was loaded
-    return said or f"{path.name} (licence not stated)"
+    path = Path(weights)
+    return _said(path, "licence", str) or f"{path.name} (licence not stated)"
+
+
+def save_weights(module: nn.Module, path: Path, options: Mapping[str, Any], licence: str) -> None:
+    """Save an encoder's weights as ``.safetensors``, with its options and the licence of what it was trained on."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    save_file(tensors, path, {"licence": licence, OPTIONS: json.dumps(options)})
+
+
+def _said(path: Path, what: str, kind: type[T]) -> T:
+    """Read what a ``.safetensors`` file says of itself; nothing where it does not, or cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get(what, "")
+        found = said if kind is str else json.loads(said or "null")
+    except (OSError, SafetensorError, ValueError):
+        return kind()
+    return found if isinstance(found, kind) else kind()

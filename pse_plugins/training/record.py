@@ -18,7 +18,7 @@ import yaml
 
 from .. import requirements
 from ..assembly import named_components, with_defaults
-from ..bundle import save
+from ..bundle import describe, save
 from ..enhancer import Enhancer
 from ..errors import ConfigError
 from . import recipe_text
@@ -245,9 +245,11 @@ def save_bundle(
         "training": scores,
         "seed": settings["seed"],
         "start": settings.get("start"),
+        "start_weights": settings.get("start_weights"),
     }
     save(enhancer, output / "bundle", half=False, **record)
-    logger.info("saved %s", output / "bundle")
+    licence = describe(output / "bundle")["record"]["licence"]
+    logger.info("saved %s; licence: %s", output / "bundle", licence or "none stated (--licence)")
 
 
 def training_hash(output: Path) -> str:

@@ -22,7 +22,7 @@ from .cues import CueBank
 from .fitting import Job, fit
 from .reading import make_data, read_recipe
 from .record import check_same_model, check_same_settings, in_words, save_bundle, write_record
-from .start import licence_with_start, start_from
+from .start import inherited, start_from
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _start(enhancer: Enhancer, settings: dict[str, Any]) -> bool:
         return False
     source = str(settings["start"])
     scaled = start_from(enhancer, source)
-    settings["licence"] = licence_with_start(settings.get("licence") or "", source)
+    settings.update(inherited(settings.get("licence") or "", source))
     return scaled
 
 

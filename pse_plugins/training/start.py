@@ -81,19 +81,27 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
     return not timing
 
 
-def licence_with_start(stated: str, chosen: str) -> str:
-    """Add what the bundle that a training starts from says of its licence, as its weights live on.
+def inherited(licence: str, chosen: str) -> dict[str, str]:
+    """Say what a bundle takes over from the one that its training starts from, as the weights live on.
 
     Parameters
     ----------
-    stated : str
-        The licence of the data that is trained on; may be empty.
+    licence : str
+        Of the data that is trained on; may be empty.
     chosen : str
         As for `start_from`.
+
+    Returns
+    -------
+    dict
+        ``"licence"``, with that of the start's, and ``"start_weights"``, the SHA-256 of its file of weights.
     """
-    record = bundle.describe(bundle.find_model(_folder(chosen))).get("record", {})
-    parts = [*stated.split("; "), *record.get("licence", "").split("; ")]
-    return "; ".join(dict.fromkeys(filter(None, parts)))
+    start = bundle.describe(bundle.find_model(_folder(chosen)))
+    parts = [*licence.split("; "), *start.get("record", {}).get("licence", "").split("; ")]
+    return {
+        "licence": "; ".join(dict.fromkeys(filter(None, parts))),
+        "start_weights": start["weights"]["sha256"],
+    }
 
 
 def _folder(chosen: str) -> str | None:

@@ -38,7 +38,8 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
     assert first.keys() == second.keys()
     record = bundle.describe(project / "second" / "bundle")["record"]
     assert record["start"] == str(project / "first")
-    assert record["licence"] == ""
+    started = bundle.describe(project / "first" / "bundle")
+    assert record["licence"] == "" and record["start_weights"] == started["weights"]["sha256"]
     for name, value in first.items():
         torch.testing.assert_close(value, second[name], msg=name)
     assert make(project, "other", "--lr", "1e-12", "--seed", "2") == 0

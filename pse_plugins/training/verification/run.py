@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from torch import Tensor, nn
 
 from ... import host, requirements
+from ...assembly import plain_defaults
 from ...contracts import SpeakerEncoder
 from ...data import MixtureDataset, RecipeData
 from ...errors import ConfigError, PseError, nearest
+from ...speaker_encoders.weights import save_weights
 from ..fitting import Job, fit
 from ..reading import make_data, make_tests, read_recipe
 from ..record import check_same_settings, write_run
@@ -186,9 +187,10 @@ def _finish(
 ) -> None:
     """Save the weights, and measure the equal error rates on voices that were not trained on."""
     path, seconds = output / WEIGHTS, float(settings.get("clip_seconds") or CLIP_SECONDS)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
-    save_file(tensors, path, {"licence": str(settings.get("licence") or "")})
-    options = {**(settings.get("speaker_encoder_options") or {}), "weights": str(path)}
+    name, options = _model(settings)
+    trained = {**plain_defaults(host.load("speaker_encoder", name)[0]), **options}
+    save_weights(encoder, path, trained, str(settings.get("licence") or ""))
+    options = {**options, "weights": str(path)}
     logger.info(
         "saved %s; to use it, speaker_encoder_options: %s", path, json.dumps(options).replace('"', "")
     )

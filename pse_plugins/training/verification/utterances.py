@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from ...data import MixtureDataset
 from ...data.augment import EnrolmentAugmentation
 from ...data.batch import pad
-from ...data.law import check_range
+from ...data.law import check_limit, check_range
 from ...data.mixing import cut, mix
 from ...data.plan import Part, Plan
 from ...errors import ConfigError
@@ -122,7 +122,7 @@ class VoiceDataset(Dataset[Utterances]):
             raise ConfigError(f"no mode {mode!r} of utterances; modes: {', '.join(MODES)}")
         if utterances < 2:
             raise ConfigError(f"utterances must be at least 2, to have some to compare, got {utterances}")
-        check_range("clean", (0, clean), 0, 1)
+        check_limit("clean", clean)
         check_range("level_db", level_db, -80, 0)
         self.mixtures, self.size, self.utterances, self.mode, self.clean = (
             mixtures,
