@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import pydoc
@@ -79,6 +80,10 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], used: Iterabl
 def _read(path: Path, key: str, value: Any, before: Mapping[str, Any], used: set[str]) -> Any:
     """Read what is said over one key of a recipe."""
     if key not in before and key not in used:
+        if place := _place_of(key, before):
+            raise ConfigError(
+                f'no setting --{key} in {path.name}; it is an option of {place}: --{place} "{{{key}: ...}}"'
+            )
         known = (
             f"{nearest(key, {*before, *used, *RUN_OPTIONS})}; {path.name} has: {', '.join(sorted(before))}"
         )
@@ -92,6 +97,23 @@ def _read(path: Path, key: str, value: Any, before: Mapping[str, Any], used: set
             f"my.yaml) and change its line '{key}: !{tag}'"
         )
     return value
+
+
+def _place_of(option: str, before: Mapping[str, Any]) -> str:
+    """Find the setting that an option belongs into: one that has it, or that builds what takes it."""
+    for name, own in before.items():
+        if not isinstance(own, dict):
+            continue
+        if option in own or _takes(pydoc.locate(str(own.get("!", "")).removeprefix("name:")), option):
+            return name
+    return ""
+
+
+def _takes(made: Any, option: str) -> bool:
+    try:
+        return option in inspect.signature(made).parameters
+    except (TypeError, ValueError):  # nothing that is called, or a C function that does not tell
+        return False
 
 
 def _made_ready(path: Path, source: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A recipe's YAML is read strictly; what is wrong is said in one line."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_what_training_reads_can_be_set_though_the_recipe_is_silent(recipe):
     assert load_recipe(recipe, typed("--extra=[a,b]"), (*USED, "extra"))["extra"] == ["a", "b"]
     with pytest.raises(ConfigError, match="no setting --extr; did you mean 'extra'"):
         load_recipe(recipe, {"extr": 1}, (*USED, "extra"))
+
+
+def test_an_option_of_a_mapping_is_told_where_it_belongs(recipe):
+    recipe.write_text(
+        "law: {snr: [0, 5]}\ndata: !name:pse_plugins.data.librispeech_sets\n    law: !ref <law>\n"
+    )
+    for option, words in {
+        "snr": 'no setting --snr in r.yaml; it is an option of law: --law "{snr: ...}"',
+        "noise_speeds": 'it is an option of data: --data "{noise_speeds: ...}"',
+        "noise_speds": "no setting --noise_speds; did you mean",
+    }.items():
+        with pytest.raises(ConfigError, match=re.escape(words)):
+            load_recipe(recipe, {option: 1}, ("law", "data"))
 
 
 def test_another_strategy_does_not_inherit_the_options_of_the_one_in_the_file(recipe):
