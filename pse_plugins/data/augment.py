@@ -78,7 +78,7 @@ class EnrolmentAugmentation:
         if rng.random() >= self.share:
             return clip
         if self.seconds is not None:
-            clip = _stretch(clip, round(_between(self.seconds, rng) * rate), rng)
+            clip = _crop(clip, round(_between(self.seconds, rng) * rate), rng)
         if rng.random() < self.rooms:
             seconds = _between(self.reverberation, rng)
             clip = reverberate(clip, rate, seconds, DIRECT, rng.standard_normal(round(seconds * rate)))
@@ -96,7 +96,7 @@ class EnrolmentAugmentation:
         return clip / np.float32(peak) if peak > 1 else clip
 
 
-def _stretch(clip: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _crop(clip: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     start = int(rng.integers(max(1, clip.size - size + 1)))
     return clip[start : start + size]
 

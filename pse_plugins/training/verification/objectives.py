@@ -58,8 +58,9 @@ class Ge2e(nn.Module):
 class Distillation(nn.Module):
     """Has the encoder say of each utterance what another encoder says of it, by vectors of any width.
 
-    ``1 - cos(W (z - mean z), t - mean t)``, means over the batch, `W` learnt and left behind. Vectors of one sign are
-    alike mostly by their mean: cosines that are regressed with it (relational distillation) teach little else.
+    ``1 - cos(W (z - mean z), t - mean t)``, means over the batch, `W` a projection that is learnt and left behind.
+    Vectors of one sign are alike mostly by their mean: cosines that are regressed with it (relational distillation)
+    teach little else.
 
     Parameters
     ----------
@@ -72,14 +73,14 @@ class Distillation(nn.Module):
     def __init__(self, teacher: SpeakerEncoder, width: int) -> None:
         super().__init__()
         self._teacher = (teacher.freeze(),)
-        self.turned = nn.Linear(width, teacher.vector_dim, bias=False)
+        self.projection = nn.Linear(width, teacher.vector_dim, bias=False)
 
     def forward(self, vectors: Tensor, batch: VoiceBatch) -> Tensor:
         """Compare the vectors ``[B, E]`` with the teacher's."""
         teacher = self._teacher[0].to(vectors.device)
         with torch.no_grad():
             theirs = teacher(batch.clean.unsqueeze(1), batch.lengths.unsqueeze(1)).vectors[:, 0]
-        ours = self.turned(vectors - vectors.mean(0))
+        ours = self.projection(vectors - vectors.mean(0))
         return 1 - functional.cosine_similarity(ours, theirs - theirs.mean(0), eps=1e-6).mean()
 
 

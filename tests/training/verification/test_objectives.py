@@ -72,11 +72,11 @@ def test_distillation_wants_what_the_teacher_says_whatever_the_width_and_the_mea
     made, batch = Distillation(Says(), 4), batch_of("aabbc", signal)
     turn = torch.linalg.qr(torch.randn(4, 3))[0]
     with torch.no_grad():
-        made.turned.weight.copy_(turn.T)
+        made.projection.weight.copy_(turn.T)
     turned = signal[:, :3] @ turn.T  # another width, the same angles
     assert made(7 * turned + 5, batch).item() == pytest.approx(0, abs=1e-5)
     assert made(turned.flip(0), batch).item() > 0.1
-    assert [*made.state_dict()] == ["turned.weight"], "the teacher is nobody's to train or save"
+    assert [*made.state_dict()] == ["projection.weight"], "the teacher is nobody's to train or save"
 
 
 def test_scores():
