@@ -18,7 +18,7 @@ from .telephone import telephone
 
 @dataclass(frozen=True)
 class EnrolmentAugmentation:
-    """Length, room, tone, noise, telephone and level of enrolment clips, each drawn anew for each clip.
+    """Length, room, tilt, noise, telephone and level of enrolment clips, each drawn anew for each clip.
 
     Parameters
     ----------

@@ -141,9 +141,9 @@ class Drawer:
         speaker, target, clips = self._speaker(voice, count, rng)
         parts, wrong = getattr(self, f"_{scenario}")(speaker, target.length, count, rng)
         wrong = wrong or (self._strangers(speaker, count, rng) if count else [])
-        if law.tone:
+        if law.tilt:
             target, *parts = (
-                replace(part, tone=round(float(rng.uniform(-law.tone, law.tone)), 4))
+                replace(part, tilt=round(float(rng.uniform(-law.tilt, law.tilt)), 4))
                 for part in (target, *parts)
             )
         if law.rooms and rng.random() < law.rooms:

@@ -39,7 +39,7 @@ class MixingLaw:
         Their length, a multiple of 0.5; on short recordings they shrink to 3, 2, 1.5 or 1 s.
     level_db : pair of float or None
         Range of the RMS level of the active target in dB below full scale; None keeps the recording's.
-    tone : float
+    tilt : float
         Largest coefficient, up to 0.9, of the first-order filters that make each part of a mixture duller or
         brighter, each by its own draw: other microphones. 0 leaves them as recorded.
     rooms : float
@@ -72,7 +72,7 @@ class MixingLaw:
     enrolments: Sequence[int] = (1, 1)
     enrolment_seconds: float = 3.0
     level_db: Sequence[float] | None = None
-    tone: float = 0.0
+    tilt: float = 0.0
     rooms: float = 0.0
     reverberation: Sequence[float] = (0.2, 0.7)
     noise_floors: float = 0.0
@@ -89,7 +89,7 @@ class MixingLaw:
         check_range("enrolments", self.enrolments, 0 if list(self.enrolments) == [0, 0] else 1, 5)
         if self.level_db is not None:
             check_range("level_db", self.level_db, -80, 0)
-        check_limit("tone", self.tone, 0.9)
+        check_limit("tilt", self.tilt, 0.9)
         check_limit("rooms", self.rooms)
         check_range("reverberation", self.reverberation, 0.05, 5)
         check_limit("noise_floors", self.noise_floors)
@@ -119,8 +119,8 @@ class MixingLaw:
 
         Examples
         --------
-        >>> MixingLaw(snr=[-3, 10], tone=0.5).stated
-        {'tone': 0.5}
+        >>> MixingLaw(snr=[-3, 10], tilt=0.5).stated
+        {'tilt': 0.5}
         """
         plain = MixingLaw().__dict__
         return {name: value for name, value in vars(self).items() if _plain(value) != _plain(plain[name])}

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 AS_RECORDED = {
     "level_db": None,
-    "tone": 0.0,
+    "tilt": 0.0,
     "rooms": 0.0,
     "noise_floors": 0.0,
     "same_gender": None,
@@ -84,7 +84,7 @@ def mixture_sets(
     law : mapping
         Options of `MixtureDataset` for training.
     test_law : mapping or None
-        The same for validation and test, over what ``law`` says; its level, tone, rooms, noise floors, genders and
+        The same for validation and test, over what ``law`` says; its level, tilt, rooms, noise floors, genders and
         enrolment augmentation are off.
     max_bytes : int or None
         Memory that the training speech may take.

@@ -37,7 +37,7 @@ def _each(change: Callable[[np.ndarray, int, np.random.Generator], np.ndarray]) 
     return changed
 
 
-def _toned(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
+def _tilted(clip: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(lfilter([1.0, 0.7 * rng.choice([-1.0, 1.0])], [1.0], clip))
 
 
@@ -63,7 +63,7 @@ def _faster(clip: np.ndarray, rate: int, speed: float) -> np.ndarray:
 
 
 def _five_of_one(clips: Sequence[np.ndarray], rate: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Make four more of the first clip: slower and lower, faster and higher, quieter in another tone, in a room."""
+    """Make four more of the first clip: slower and lower, faster and higher, quieter with another tilt, in a room."""
     clip = clips[0]
     quiet = EnrolmentAugmentation(level_db=(-35.0, -35.0), tilt=0.5)
     return [
@@ -76,7 +76,7 @@ def _five_of_one(clips: Sequence[np.ndarray], rate: int, rng: np.random.Generato
 
 
 CHANGES: dict[str, Change] = {
-    "toned": _each(_toned),
+    "tilted": _each(_tilted),
     "telephone": _each(_telephone),
     "room": _each(_room),
     "noisy": _each(_noisy),
@@ -85,7 +85,7 @@ CHANGES: dict[str, Change] = {
 }
 """Name -> what is done to the clips.
 
-Another tone; a telephone; a room; white noise 10 dB below the voice; pieces of 0.2 s in another order; one clip, and
+Another tilt; a telephone; a room; white noise 10 dB below the voice; pieces of 0.2 s in another order; one clip, and
 four that are made of it. ``"2 clips"`` and ``"1.5 s"`` are changes, too: fewer, shorter.
 """
 

@@ -230,7 +230,7 @@ def test_more_speech_and_noise_are_trained_on_and_nothing_else(corpus, tmp_path,
         soundfile.write(tmp_path / path, 0.1 * rng.standard_normal(5 * 8000), 8000)
     more = {"more_speech": str(tmp_path / "voices"), "more_noise": str(tmp_path / "sounds")}
     with_more, without = (
-        _sets(corpus, tmp_path / "a", law={"tone": 0.5, "rooms": 0.5}, **more),
+        _sets(corpus, tmp_path / "a", law={"tilt": 0.5, "rooms": 0.5}, **more),
         _sets(corpus, tmp_path / "b"),
     )
     assert set(with_more.train.speech.speakers) - set(without.train.speech.speakers) == {"eva"}
@@ -238,8 +238,8 @@ def test_more_speech_and_noise_are_trained_on_and_nothing_else(corpus, tmp_path,
     for name in ("valid", "test"):
         ours, theirs = getattr(with_more, name), getattr(without, name)
         assert ours.speech.speakers == theirs.speech.speakers and ours.noise.ids == theirs.noise.ids
-        assert ours.law.tone == ours.law.rooms == 0
-    assert with_more.train.law.tone == 0.5
+        assert ours.law.tilt == ours.law.rooms == 0
+    assert with_more.train.law.tilt == 0.5
 
 
 def test_other_trainings_are_compared_on_the_same_mixtures(corpus, tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def test_nothing_clips(make_dataset):
 
 def test_a_plan_with_gains_gives_the_same_bits(make_dataset):
     dataset = make_dataset(
-        scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tone=0.5, rooms=0.5, noise_floors=0.5
+        scenarios=dict.fromkeys(SCENARIOS, 1), talkers=(2, 3), tilt=0.5, rooms=0.5, noise_floors=0.5
     )
     for i in range(15):
         item = dataset[i]
@@ -96,15 +96,15 @@ def tilt(samples):
     return power[len(power) // 4 :].sum() / power.sum()
 
 
-def test_each_part_has_a_tone_of_its_own(make_dataset):
-    plain, toned = make_dataset(scenarios={"both": 1}), make_dataset(scenarios={"both": 1}, tone=0.9)
-    item = toned[0]
-    tones = [part.tone for part in (item.plan.target, *item.plan.interferers)]
-    assert len(set(tones)) == 3 and all(0 < abs(tone) <= 0.9 for tone in tones)
-    assert not any(part.tone for part in (plain[0].plan.target, *plain[0].plan.interferers))
+def test_each_part_has_a_tilt_of_its_own(make_dataset):
+    plain, tilted = make_dataset(scenarios={"both": 1}), make_dataset(scenarios={"both": 1}, tilt=0.9)
+    item = tilted[0]
+    tilts = [part.tilt for part in (item.plan.target, *item.plan.interferers)]
+    assert len(set(tilts)) == 3 and all(0 < abs(x) <= 0.9 for x in tilts)
+    assert not any(part.tilt for part in (plain[0].plan.target, *plain[0].plan.interferers))
     target = item.plan.target
-    recorded = toned.speech.segment(target.id, target.start, target.length)
-    assert (tilt(item.target) < tilt(recorded)) == (target.tone > 0)
+    recorded = tilted.speech.segment(target.id, target.start, target.length)
+    assert (tilt(item.target) < tilt(recorded)) == (target.tilt > 0)
     assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
 
 

@@ -28,7 +28,7 @@ class Utterances:
     Parameters
     ----------
     heard : list of ndarray
-        float32 ``[S]`` each, with noise, level and tone of their own.
+        float32 ``[S]`` each, with noise, level and tilt of their own.
     clean : list of ndarray
         The same stretches as they were recorded.
     voice : str
@@ -79,7 +79,7 @@ class VoiceDataset(Dataset[Utterances]):
     """Utterances drawn on the fly from the recordings and noises of a `MixtureDataset`.
 
     Those of one voice are stretches that share no sample, of one recording or of several. Each has its own noise, SNR,
-    level and tone, so that it is the voice that they share and not the microphone.
+    level and tilt, so that it is the voice that they share and not the microphone.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class VoiceDataset(Dataset[Utterances]):
         return [Part("speech", id, int(at) + i * length, length) for i, at in enumerate(free)]
 
     def _heard(self, target: Part, clean: np.ndarray, voice: str, rng: np.random.Generator) -> np.ndarray:
-        """Add noise of a drawn SNR, and change level and tone of all; or leave it."""
+        """Add noise of a drawn SNR, and change level and tilt of all; or leave it."""
         if self.clean and rng.random() < self.clean:
             return clean
         drawer, snr = self.mixtures.drawer, self.mixtures.law.snr
