@@ -143,7 +143,7 @@ class Drawer:
         wrong = wrong or (self._strangers(speaker, count, rng) if count else [])
         if law.tilt:
             target, *parts = (
-                replace(part, tilt=round(float(rng.uniform(-law.tilt, law.tilt)), 4))
+                replace(part, tone=round(float(rng.uniform(-law.tilt, law.tilt)), 4))
                 for part in (target, *parts)
             )
         if law.rooms and rng.random() < law.rooms:

@@ -70,8 +70,8 @@ def render(plan: Plan, speech: SpeechPool, noise: NoisePool | None) -> Mixture:
 def cut(part: Part, speech: SpeechPool, noise: NoisePool | None) -> np.ndarray:
     """Cut a part out of its recording, at its own level; float32 ``[part.length]``."""
     samples = _recorded(part, speech, noise)
-    if part.tilt:
-        samples = np.asarray(lfilter([1.0, part.tilt], [1.0], samples), np.float32)
+    if part.tone:
+        samples = np.asarray(lfilter([1.0, part.tone], [1.0], samples), np.float32)
     if part.room:
         reflections = white(part.start, round(part.room * speech.rate))
         samples = reverberate(samples, speech.rate, part.room, DIRECT, reflections)

@@ -27,8 +27,8 @@ class Part:
         Where in the mixture it begins, in samples.
     gain : float
         Linear factor.
-    tilt : float
-        Coefficient of the first-order filter that it passes: above 0 it is duller, below 0 brighter.
+    tone : float
+        Coefficient of the first-order filter that it passes, by the law's ``tilt``: above 0 duller, below 0 brighter.
     room : float
         Reverberation time in seconds of the room that it is heard in; 0 for none. Reflections are made from the
         seed in ``start``.
@@ -45,7 +45,7 @@ class Part:
     length: int
     at: int = 0
     gain: float = 1.0
-    tilt: float = 0.0
+    tone: float = 0.0
     room: float = 0.0
     floor: float = 0.0
     colour: float = 0.0

@@ -99,12 +99,12 @@ def tilt(samples):
 def test_each_part_has_a_tilt_of_its_own(make_dataset):
     plain, tilted = make_dataset(scenarios={"both": 1}), make_dataset(scenarios={"both": 1}, tilt=0.9)
     item = tilted[0]
-    tilts = [part.tilt for part in (item.plan.target, *item.plan.interferers)]
+    tilts = [part.tone for part in (item.plan.target, *item.plan.interferers)]
     assert len(set(tilts)) == 3 and all(0 < abs(x) <= 0.9 for x in tilts)
-    assert not any(part.tilt for part in (plain[0].plan.target, *plain[0].plan.interferers))
+    assert not any(part.tone for part in (plain[0].plan.target, *plain[0].plan.interferers))
     target = item.plan.target
     recorded = tilted.speech.segment(target.id, target.start, target.length)
-    assert (tilt(item.target) < tilt(recorded)) == (target.tilt > 0)
+    assert (tilt(item.target) < tilt(recorded)) == (target.tone > 0)
     assert level(item.target) - level(item.mixture - item.target) == pytest.approx(item.snr, abs=0.02)
 
 
