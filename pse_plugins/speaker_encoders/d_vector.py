@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -20,9 +19,6 @@ _FRAME, _HOP, _MELS = 400, 160, 40
 _LEVEL_DB = -30.0
 _QUIET, _MEAN, _DEVIATION = 1e-6, -4.0, 1.5  # of the logarithm of the power of a bin in speech at that level
 _WINDOW, _STEP, _LEAST = 160, 77, 120  # frames: of a partial, between partials, in the last one
-_BINS = _FRAME // 2 + 1
-_BANDS = sorted({0, *(round(_BINS ** (band / 31)) for band in range(32))})  # edges: 40 Hz wide below 400 Hz
-_FAINT, _USUAL = 1e-6, 0.01  # share of the power that lies in a band
 
 
 class DVector(SpeakerEncoder):
@@ -47,9 +43,6 @@ class DVector(SpeakerEncoder):
     log_mel : bool
         Hear the logarithm of the mel frames, about standardised: for weights that are trained here. Of power, which
         the public weights expect, a network learns from nothing very slowly.
-    spectrum : bool
-        Append the clip's long-term spectrum to its vector: the logarithm of the share of power in each of 27 bands. It
-        tells what the recording sounds like, such as rumble that belongs to the voice, which the vector leaves out.
 
     Raises
     ------
@@ -77,16 +70,15 @@ class DVector(SpeakerEncoder):
         layers: int = 3,
         partials: bool = False,
         log_mel: bool = False,
-        spectrum: bool = False,
     ) -> None:
         super().__init__()
         if hidden < 1 or layers < 1:
             raise ConfigError(f"d-vector: hidden and layers must be at least 1, got {hidden} and {layers}")
-        self.cue_dim, self.vector_dim = hidden, hidden + spectrum * (len(_BANDS) - 1)
-        self.partials, self.log_mel, self.spectrum = partials, log_mel, spectrum
+        self.cue_dim = self.vector_dim = hidden
+        self.partials, self.log_mel = partials, log_mel
         self.lstm = nn.LSTM(_MELS, hidden, layers, batch_first=True)
         self.linear = nn.Linear(hidden, hidden)
-        self.register_buffer("mel", slaney_mel(_BINS, _MELS, self.sample_rate), persistent=False)
+        self.register_buffer("mel", slaney_mel(_FRAME // 2 + 1, _MELS, self.sample_rate), persistent=False)
         self.register_buffer("window", torch.hann_window(_FRAME), persistent=False)
         if weights is not None:
             load_weights(self, _find(weights), log_mel=log_mel)
@@ -94,19 +86,16 @@ class DVector(SpeakerEncoder):
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> SpeakerCue:
         """Encode clips ``[B, Q, S]``, lengths ``[B, Q]`` in samples at 16 kHz."""
-        energy, frames = self._energy(waveforms.flatten(0, 1), lengths.flatten())
-        mel = self._mel(energy)
+        mel, frames = self._features(waveforms.flatten(0, 1), lengths.flatten())
         tokens = self.lstm(mel)[0]  # [B Q, N, E]
         mask = torch.arange(tokens.shape[1], device=tokens.device) < frames.unsqueeze(1)
         vectors = self._of_partials(mel, frames) if self.partials else self._vectors(tokens, frames)
-        if self.spectrum:
-            vectors = torch.cat((vectors, self._spectrum(energy, mask)), 1)
         tokens = tokens * mask.unsqueeze(-1)
         return SpeakerCue(*(x.unflatten(0, tuple(lengths.shape)) for x in (tokens, mask, vectors)))
 
     def extra_repr(self) -> str:
         """Say what changes the cues besides the weights; it is part of the fingerprint."""
-        return " ".join(name for name in ("partials", "log_mel", "spectrum") if getattr(self, name))
+        return " ".join(name for name in ("partials", "log_mel") if getattr(self, name))
 
     def _vectors(self, tokens: Tensor, frames: Tensor) -> Tensor:
         """Project each row's last valid hidden state: ``[B, N, E]`` and counts ``[B]`` to ``[B, E]``."""
@@ -125,21 +114,8 @@ class DVector(SpeakerEncoder):
         vectors = self._vectors(self.lstm(pieces.flatten(0, 1))[0], used.flatten())
         return functional.normalize(vectors.unflatten(0, tuple(used.shape)).sum(1), dim=1, eps=1e-6)
 
-    def _spectrum(self, energy: Tensor, mask: Tensor) -> Tensor:
-        """Make each band's share of the power, a logarithm at a vector's scale: ``[B, N, F]`` to ``[B, K]``."""
-        power = (energy * mask.unsqueeze(-1)).sum(1)
-        bands = torch.stack([power[:, a:b].sum(1) for a, b in pairwise(_BANDS)], 1)
-        share = bands / bands.sum(1, keepdim=True).clamp(min=1e-10)
-        scale = self.linear.out_features**-0.5  # of the elements of a vector of norm 1
-        return scale * torch.log10((share + _FAINT) / _USUAL) * mask.any(1, keepdim=True)
-
-    def _mel(self, energy: Tensor) -> Tensor:
-        """Turn spectra ``[B, N, F]`` into the mel frames that the layers hear, ``[B, N, 40]``."""
-        mel = energy @ self.mel
-        return (torch.log10(mel + _QUIET) - _MEAN) / _DEVIATION if self.log_mel else mel
-
-    def _energy(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Make power spectra ``[B, N, F]`` of clips ``[B, S]``, and count each clip's frames ``[B]``."""
+    def _features(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Make mel frames ``[B, N, 40]`` of clips ``[B, S]``, and count each clip's ``[B]``."""
         waveforms = functional.pad(waveforms, (0, max(0, _FRAME - waveforms.shape[1])))
         valid = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths.unsqueeze(1)
         waveforms, lengths = without_silence(waveforms * valid, lengths)
@@ -155,7 +131,10 @@ class DVector(SpeakerEncoder):
             return_complex=True,
         )
         energy = spectrum.real.square() + spectrum.imag.square()  # [B, F, N]
-        return energy.transpose(1, 2), torch.where(lengths > 0, lengths // _HOP + 1, 0)
+        mel = energy.transpose(1, 2) @ self.mel
+        if self.log_mel:
+            mel = (torch.log10(mel + _QUIET) - _MEAN) / _DEVIATION
+        return mel, torch.where(lengths > 0, lengths // _HOP + 1, 0)
 
 
 def _find(weights: str) -> Path:

@@ -7,12 +7,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-from torch.nn import functional
-
 from .. import bundle
 from ..assembly import with_defaults
-from ..contracts import Conditioner
 from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
 from .record import differences
@@ -34,8 +30,7 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
     Parameters
     ----------
     enhancer : Enhancer
-        Its strategies and their options must be the bundle's; a frozen speaker encoder keeps its own weights. A cue
-        may be wider, as options of the encoder make it: what is added counts for nothing at first. Hop and
+        Its strategies and their options must be the bundle's; a frozen speaker encoder keeps its own weights. Hop and
         synthesis frame may differ: so do the windows then, and the scale of the features is not taken.
     chosen : str
         Folder of the bundle, or ``"default"``.
@@ -78,7 +73,7 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
         )
         weights.update({f"frontend.{name}": value for name, value in enhancer.frontend.state_dict().items()})
     try:
-        enhancer.load_state_dict(_widened(weights, enhancer))
+        enhancer.load_state_dict(weights)
     except RuntimeError as error:  # a speaker encoder that is trained, too, of other options
         raise ConfigError(
             f"start: the weights of {chosen} do not fit ({' '.join(str(error).split())[:200]})"
@@ -107,19 +102,6 @@ def inherited(licence: str, chosen: str) -> dict[str, str]:
         "licence": "; ".join(dict.fromkeys(filter(None, parts))),
         "start_weights": start["weights"]["sha256"],
     }
-
-
-def _widened(weights: dict[str, Tensor], enhancer: Enhancer) -> dict[str, Tensor]:
-    """Give conditioners columns of zeros for what a cue has got at its end, so that they do what they did."""
-    conditioners = [name for name, module in enhancer.named_modules() if isinstance(module, Conditioner)]
-    wider = dict(weights)
-    for name, now in enhancer.state_dict().items():
-        old = weights.get(name)
-        if old is None or now.dim() != 2 or not name.startswith(tuple(f"{own}." for own in conditioners)):
-            continue
-        if now.shape[0] == old.shape[0] and (more := now.shape[1] - old.shape[1]) > 0:
-            wider[name] = functional.pad(old, (0, more))
-    return wider
 
 
 def _folder(chosen: str) -> str | None:

@@ -56,32 +56,9 @@ def test_log_frames_of_speech_are_about_standardised_and_another_encoder():
     plain, log = d_vector(), d_vector(log_mel=True)
     assert plain.fingerprint() != log.fingerprint()
     syllables = noise(32000) * torch.sin(torch.arange(32000) * 2 * torch.pi * 3 / 16000).clamp(min=0.03)
-    power, heard = (
-        encoder._mel(encoder._energy(syllables, torch.tensor([32000]))[0]) for encoder in (plain, log)
-    )
+    power, heard = (encoder._features(syllables, torch.tensor([32000]))[0] for encoder in (plain, log))
     assert abs(heard.mean()) < 1.5 and 0.3 < heard.std() < 2
     torch.testing.assert_close(10 ** (1.5 * heard - 4), power + 1e-6, rtol=1e-3, atol=1e-8)
-
-
-@torch.no_grad()
-def test_the_spectrum_tells_of_a_rumble_under_the_voice_whatever_the_level():
-    plain, encoder, clip = d_vector(), d_vector(spectrum=True), noise(32000)
-    lengths = torch.tensor([[32000, 32000, 32000, 0]])
-    rumble = 0.2 * torch.sin(torch.arange(32000) * 2 * torch.pi * 25 / 16000)
-    clips = torch.stack([clip[0], 0.3 * clip[0], clip[0] + rumble, torch.zeros(32000)]).unsqueeze(0)
-    cue = encoder(clips, lengths)
-    assert plain.fingerprint() != encoder.fingerprint() and plain.vector_dim == encoder.cue_dim == 16
-    assert cue.tokens.shape[3] == 16 and cue.vectors.shape[2] == encoder.vector_dim == 16 + 27
-    assert torch.equal(cue.vectors[..., :16], plain(clips, lengths).vectors)
-    voice, quiet, rumbling, none = cue.vectors[0, :, 16:]
-    torch.testing.assert_close(voice, quiet)
-    assert not none.any()
-    share = (10 ** (voice * 4)) * 0.01  # white noise: by the bands' widths
-    widths = torch.tensor(
-        [1.0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 4, 5, 5, 7, 8, 10, 11, 13, 16, 19, 23, 26, 32]
-    )
-    torch.testing.assert_close(share[4:], widths[4:] / 201, rtol=0.25, atol=1e-3)
-    assert (rumbling - voice)[0] > 0.3 and (rumbling - voice)[3:].max() < 0
 
 
 @torch.no_grad()

@@ -93,21 +93,6 @@ def test_another_hop_is_learnt_from_the_same_weights_at_a_scale_of_its_own(proje
         torch.testing.assert_close(value, wanted, rtol=1e-3, atol=2e-3, msg=name)
 
 
-def test_what_a_cue_has_got_in_width_counts_for_nothing_at_first(project):
-    encoder = "{weights: null, hidden: 4, layers: 1%s}"
-    words = ("--speaker_encoder", "d-vector", "--conditioner_options", "{view: vector, normalise: false}")
-    assert make(project, "narrow", *words, "--speaker_encoder_options", encoder % "") == 0
-    on = ("--start", str(project / "narrow"), "--lr", "1e-12")
-    assert make(project, "wide", *words, *on, "--speaker_encoder_options", encoder % ", spectrum: true") == 0
-    narrow, wide = (bundle.load(project / name / "bundle").eval() for name in ("narrow", "wide"))
-    columns = wide.state_dict()["backbone.conditioners.0.scale.weight"]
-    assert columns.shape[1] == 4 + 27 and columns[:, :4].abs().min() > 0 and columns[:, 4:].abs().max() < 1e-6
-    syllables = torch.sin(torch.arange(16000) * torch.pi / 2000).clamp(min=0.03)
-    clip = (0.1 * syllables * torch.randn(16000, generator=torch.Generator().manual_seed(0))).numpy()
-    before, after = (model.enhance_whole(clip, model.enrol(clip, 16000)) for model in (narrow, wide))
-    assert abs(before - after).max() < 1e-5 < abs(before).max()
-
-
 def test_default_is_the_model_that_is_used_when_none_is_named(project, monkeypatch, capsys):
     monkeypatch.setenv("PSE_MODEL", str(project / "first"))
     assert make(project, "by-name", "--start", "default", "--lr", "1e-12") == 0
