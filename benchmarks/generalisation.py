@@ -1,8 +1,7 @@
 """SI-SDR improvement of a model on speakers of training, validation and test, and by what enrols the test's speakers.
 
-Little between training and validation says that a larger network would learn more, much says that more speakers
-would. Mixtures are drawn anew, without augmentation, at -3 to 10 dB, with one clip of 3 s; brackets are 95 % bootstrap
-intervals, in which whole speakers are drawn again.
+Mixtures are drawn anew, without augmentation, at -3 to 10 dB, with one clip of 3 s, which is of another recording
+where the speaker has one. Brackets are 95 % bootstrap intervals, in which whole speakers are drawn again.
 
     python benchmarks/generalisation.py --data_folder LibriSpeech --noise_folder esc10
 """
