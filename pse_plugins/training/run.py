@@ -148,7 +148,7 @@ def _start(enhancer: Enhancer, settings: dict[str, Any]) -> bool:
     if not settings.get("start"):
         return False
     source = str(settings["start"])
-    scaled = start_from(enhancer, source)
+    scaled = start_from(enhancer, source, grow=True)
     settings.update(inherited(settings.get("licence") or "", source))
     return scaled
 

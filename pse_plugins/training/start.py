@@ -7,11 +7,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from .. import bundle
 from ..assembly import with_defaults
 from ..enhancer import Enhancer
 from ..errors import ConfigError, nearest
 from .record import differences
+from .widening import widen
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ _FRONTEND = {"frame": "frame", "compression": "compression"}
 _TIMING = {"hop": "hop", "synthesis_frame": "latency"}
 
 
-def start_from(enhancer: Enhancer, chosen: str) -> bool:
+def start_from(enhancer: Enhancer, chosen: str, *, grow: bool = False) -> bool:
     """Give an enhancer the weights of a bundle, and the scale of its features.
 
     Parameters
@@ -34,6 +37,8 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
         synthesis frame may differ: so do the windows then, and the scale of the features is not taken.
     chosen : str
         Folder of the bundle, or ``"default"``.
+    grow : bool
+        Let a wider network of the same components begin as the bundle's (`widening.widen`).
 
     Returns
     -------
@@ -61,12 +66,14 @@ def start_from(enhancer: Enhancer, chosen: str) -> bool:
         for said in differences(theirs, ours)
         if not said.startswith(tuple(f"{name}_options " for name in other))  # which follow from the name
     ]
-    if differing:
+    weights = source.state_dict()
+    if grow and differing and all(said.startswith("backbone_options") for said in differing):
+        weights |= _grow(source, enhancer, differing, chosen)
+    elif differing:
         remedy = f": {' '.join(f'--{name} {theirs[name]}' for name in other)}" if other else ""
         raise ConfigError(
             f"start: {chosen} is another network ({'; '.join(differing)}); give the recipe its settings{remedy}"
         )
-    weights = source.state_dict()
     if timing:
         logger.info(
             "the network has to learn other hops or windows than those of %s: %s", chosen, "; ".join(timing)
@@ -102,6 +109,19 @@ def inherited(licence: str, chosen: str) -> dict[str, str]:
         "licence": "; ".join(dict.fromkeys(filter(None, parts))),
         "start_weights": start["weights"]["sha256"],
     }
+
+
+def _grow(source: Enhancer, enhancer: Enhancer, differing: list[str], chosen: str) -> dict[str, Tensor]:
+    """Let the wider enhancer begin as the bundle's; give its weights."""
+    try:
+        widen(source, enhancer)
+    except ConfigError as error:
+        raise ConfigError(
+            f"start: {chosen} is another network ({'; '.join(differing)}), and this one cannot grow from it: {error}; "
+            "give the recipe its settings, or a larger width alone"
+        ) from error
+    logger.info("the network grows from that of %s: %s", chosen, "; ".join(differing))
+    return {f"backbone.{name}": value for name, value in enhancer.backbone.state_dict().items()}
 
 
 def _folder(chosen: str) -> str | None:

@@ -49,7 +49,15 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--backbone_options", "{layers: 1, hidden: 9}"], "(backbone_options hidden: 8, now 9)"),
+        (
+            ["--backbone_options", "{hidden: 7}"],
+            "(backbone_options hidden: 8, now 7), and this one cannot grow from it: rnns.0.weight_ih_l0 is [24, ",
+        ),
+        (["--backbone_options", "{layers: 2}"], "cannot grow from it: there are other layers;"),
+        (
+            ["--backbone_options", "{hidden: 9, normalise: true}"],
+            "(backbone_options hidden: 8, now 9; backbone_options normalise: False, now True), and this one cannot",
+        ),
         (
             ["--frontend_options", "{frame: 256, hop: 64, compression: 0.3}"],
             "(frontend_options compression: 1.0, now 0.3)",
@@ -67,6 +75,24 @@ def test_another_network_is_refused_by_what_differs(project, capsys, words, said
     assert make(project, "refused", "--start", str(project / "first"), *words) == 2
     assert said in capsys.readouterr().err
     assert not (project / "refused" / "bundle").exists()
+
+
+def test_a_wider_network_begins_as_what_the_narrower_learnt_and_learns_more(project, caplog):
+    caplog.set_level("INFO", "pse_plugins.training.start")
+    wider = ("--start", str(project / "first"), "--backbone_options", "{hidden: 12}")
+    assert make(project, "wider", *wider, "--lr", "1e-12") == 0
+    assert "the network grows from that of" in caplog.text
+    first, wide = (bundle.load(project / name / "bundle") for name in ("first", "wider"))
+    assert wide.state_dict()["backbone.rnns.0.weight_hh_l0"].shape == (36, 12)
+    voice, mixture = torch.randn(1, 1, 16000) / 10, torch.randn(1, 16000) / 10
+    cue = {"enrolment": voice, "enrolment_lengths": torch.tensor([[16000]])}
+    said = [network(mixture, **cue).mask for network in (first, wide)]
+    torch.testing.assert_close(*said, atol=1e-4, rtol=0)
+    assert make(project, "learnt", *wider, "--lr", "0.01") == 0
+    head = weights(project / "learnt")["backbone.head.weight"]
+    assert wide.state_dict()["backbone.head.weight"][:, 8:].abs().max() < 1e-6 < head[:, 8:].abs().max()
+    with pytest.raises(ConfigError, match="hidden: 8, now 12"):
+        ship([project / "first" / "bundle", project / "wider" / "bundle"], project / "mean")
 
 
 def test_another_hop_is_learnt_from_the_same_weights_at_a_scale_of_its_own(project, caplog, tmp_path):
