@@ -77,7 +77,6 @@ def _grown(name: str, old: Tensor, new: Tensor, gates: int) -> Tensor:
         raise ConfigError(f"{name} is {list(old.shape)}, here {list(new.shape)}")
     grown = new.clone().unflatten(0, (gates, -1))
     kept = old.unflatten(0, (gates, -1))
-    first = (slice(None), slice(kept.shape[1]))
-    grown[first] = 0.0
-    grown[(*first, *(slice(size) for size in kept.shape[2:]))] = kept
+    grown[:, : kept.shape[1]] = 0.0
+    grown[tuple(slice(size) for size in kept.shape)] = kept
     return grown.flatten(0, 1)
