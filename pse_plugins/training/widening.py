@@ -62,7 +62,7 @@ def _say_the_same(one: Enhancer, other: Enhancer) -> bool:
         assert one.speaker_encoder is not None
         length = 2 * one.speaker_encoder.sample_rate
         cue = one.embed(torch.randn(1, 1, length, generator=noise) / 10, torch.tensor([[length]]))
-    features = torch.randn(1, 20, one.frontend.n_bins, generator=noise)
+    features = torch.randn(1, 200, one.frontend.n_bins, generator=noise)
     for network in (one, other):
         network.eval()
         masks.append(network.backbone(features, network.prepare(cue)))
