@@ -58,7 +58,8 @@ def choose_clips(
     lengths : sequence of int
         Lengths to try, in samples at the encoder's rate, longest first.
     rng : numpy.random.Generator
-        Where the choice comes from.
+        Where the choice comes from. Whatever the count, as much is taken out of it: items that differ only in how
+        many clips they have share their first clip and all that is drawn afterwards.
     avoid : mapping
         Recording -> stretch (first sample, and after the last, at the pool's rate) not to touch.
 
@@ -67,23 +68,38 @@ def choose_clips(
     list of ClipRef
         Fewer than ``count`` if there are no more; none if nothing fits.
     """
-    started: deque[Iterator[ClipRef]] = deque()
+    order = [utterances[k] for k in rng.permutation(len(utterances)).tolist()]
+    avoid = avoid or {}
+    for place, id in enumerate(order if count else []):
+        first = next(_clips(pool, id, lengths, rng, avoid.get(id)), None)
+        if first is not None:
+            rest = (*order[place + 1 :], id)
+            return [first, *_further(pool, rest, count - 1, lengths, rng, avoid, first)]
+    return []
+
+
+def _further(
+    pool: SpeechPool,
+    utterances: Sequence[str],
+    count: int,
+    lengths: Sequence[int],
+    rng: np.random.Generator,
+    avoid: Mapping[str, Stretch],
+    first: ClipRef,
+) -> list[ClipRef]:
+    """Draw clips besides the first, in turns from recording to recording, and take nothing out of ``rng``."""
+    if not count:
+        return []
+    rng = rng.spawn(1)[0]
+    sources = deque(_clips(pool, id, lengths, rng, avoid.get(id)) for id in utterances)
     chosen: list[ClipRef] = []
-    for k in rng.permutation(len(utterances)).tolist():
-        if len(chosen) == count:
-            return chosen
-        _take(_clips(pool, utterances[k], lengths, rng, (avoid or {}).get(utterances[k])), chosen, started)
-    while started and len(chosen) < count:
-        _take(started.popleft(), chosen, started)
+    while sources and len(chosen) < count:
+        source = sources.popleft()
+        clip = next((clip for clip in source if clip != first), None)
+        if clip is not None:
+            chosen.append(clip)
+            sources.append(source)
     return chosen
-
-
-def _take(source: Iterator[ClipRef], chosen: list[ClipRef], started: deque[Iterator[ClipRef]]) -> None:
-    """Take one clip of a recording; where there was one there may be another."""
-    clip = next(source, None)
-    if clip is not None:
-        chosen.append(clip)
-        started.append(source)
 
 
 def _clips(

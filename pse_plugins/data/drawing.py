@@ -192,7 +192,8 @@ class Drawer:
             return None
         start, length = place
         avoid = {id: (start, start + length)}
-        clips += choose_clips(self.speech, [id], count - len(clips), self.lengths, rng, avoid)
+        beside = rng.spawn(1)[0] if clips else rng
+        clips += choose_clips(self.speech, [id], count - len(clips), self.lengths, beside, avoid)
         return (Part("speech", id, start, length), clips) if clips or not count else None
 
     def _ambient(

@@ -45,6 +45,21 @@ def test_items_are_bit_for_bit_what_was_drawn_and_fit_what_they_say(written, mak
     assert items[-1].id == items[15].id
 
 
+@pytest.mark.parametrize("segment", [3.0, None])
+def test_the_number_of_clips_changes_nothing_but_further_clips(make_dataset, corpus, tmp_path, segment):
+    def items(count):
+        law = {"segment": segment, "scenarios": {"ambient": 1, "babble": 1}, "enrolments": (count, count)}
+        return read_test_list(write_test_list(make_dataset(**law), tmp_path / f"{count}.json", 8), *roots(corpus))
+
+    several = 0
+    for one, five in zip(items(1), items(5), strict=True):
+        assert one.mixture.tobytes() == five.mixture.tobytes()
+        assert (one.clips[0], one.wrong_clips[0]) == (five.clips[0], five.wrong_clips[0])
+        assert len(one.clips) == len(one.wrong_clips) == 1
+        several += len({(clip.utterance, clip.start) for clip in five.clips}) > 2
+    assert several > 8
+
+
 def test_whole_utterances_keep_their_words_and_enrol_by_other_recordings(
     make_dataset, corpus, tmp_path, caplog
 ):
