@@ -49,7 +49,9 @@ def test_items_are_bit_for_bit_what_was_drawn_and_fit_what_they_say(written, mak
 def test_the_number_of_clips_changes_nothing_but_further_clips(make_dataset, corpus, tmp_path, segment):
     def items(count):
         law = {"segment": segment, "scenarios": {"ambient": 1, "babble": 1}, "enrolments": (count, count)}
-        return read_test_list(write_test_list(make_dataset(**law), tmp_path / f"{count}.json", 8), *roots(corpus))
+        return read_test_list(
+            write_test_list(make_dataset(**law), tmp_path / f"{count}.json", 8), *roots(corpus)
+        )
 
     several = 0
     for one, five in zip(items(1), items(5), strict=True):
