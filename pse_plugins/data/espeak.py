@@ -23,7 +23,7 @@ from scipy.signal import lfilter
 
 from ..errors import ConfigError, DataError
 from .corpora import SPEAKERS
-from .manifest import digest, is_fresh, mark_fresh, read_json, write_json
+from .manifest import check_replaceable, digest, is_fresh, mark_fresh, read_json, write_json
 from .voices import ACCENTS, Voice, cast_voices
 
 OVERVIEW = "voices.json"
@@ -184,17 +184,22 @@ def synthesise_corpus(
     ConfigError
         If an option is out of range.
     DataError
-        If there is no synthesiser.
+        If there is no synthesiser, or the folder has another corpus.
     """
     if not 2 <= sentences <= 30 or rate < 8000:
         raise ConfigError(
             f"{sentences} sentences at {rate} Hz cannot be made; 2 to 30 sentences, at least 8000 Hz"
         )
     folder, cast = Path(folder), cast_voices(voices, seed)
-    key = digest([{name: [asdict(v) for v in group] for name, group in cast.items()}, sentences, seed, rate])
-    if not (is_fresh([folder / OVERVIEW], key) and (folder / SPEAKERS).is_file()):
+    made = digest([{name: [asdict(v) for v in group] for name, group in cast.items()}, sentences, seed, rate])
+    key = f"{voices} voices of {sentences} sentences (seed {seed}, {rate} Hz); {made}"
+    overview, speakers = folder / OVERVIEW, folder / SPEAKERS
+    if speakers.is_file() and not overview.is_file():
+        raise DataError(f"{speakers} is not of synthetic voices and is left as it is; name another folder")
+    check_replaceable(overview, key)
+    if not (is_fresh([overview], key) and speakers.is_file()):
         run_alone(_write_corpus, str(folder.absolute()), voices, sentences, seed, rate)
-        mark_fresh([folder / OVERVIEW], key)
+        mark_fresh([overview], key)
     return folder
 
 
@@ -231,7 +236,7 @@ getattr(importlib.import_module(module), name)(*arguments)"""
 
 
 def _write_corpus(folder: str, voices: int, sentences: int, seed: int, rate: int) -> None:
-    """Speak everything, in place of what was there."""
+    """Speak everything, in place of what an interrupted run left."""
     root, overview = Path(folder), Path(folder) / OVERVIEW
     if overview.is_file():
         for id, about in read_json(overview, "list of voices").items():

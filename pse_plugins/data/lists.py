@@ -178,17 +178,28 @@ def read_test_list(path: str | Path, data_root: str | Path, noise_root: str | Pa
 
 
 def fixed_list(dataset: MixtureDataset, path: str | Path) -> TestList:
-    """Read a recipe's test list, after writing it if there is none yet, or one made by other settings."""
-    if not Path(path).is_file():
-        write_test_list(dataset, path)
-        logger.info("wrote the test list %s", path)
-    elif read_json(path, "test list").get("made_by", _origin(dataset)) != _origin(dataset):
-        write_test_list(dataset, path)
-        logger.warning(
-            "%s was made by other settings: wrote it again; older scores are of other mixtures", path
-        )
+    """Read a recipe's test list, after writing it if there is none yet, or one made by other settings.
+
+    Raises
+    ------
+    DataError
+        If there is one of recordings that are gone or others now: it is not replaced.
+    """
+    path = Path(path)
     data_root = dataset.speech.source(dataset.speech.utterances(dataset.speech.speakers[0])[0]).root
     noise_root = dataset.noise.source(dataset.noise.ids[0]).root if dataset.noise else None
+    origin = _origin(dataset)
+    if path.is_file() and read_json(path, "test list").get("made_by", origin) != origin:
+        before = read_test_list(path, data_root, noise_root)
+        kept = path.rename(path.with_stem(f"{path.stem}-{before.checksum[:8]}"))
+        logger.warning(
+            "%s was made by other settings or of fewer recordings: it is now %s, which older scores are of",
+            path,
+            kept.name,
+        )
+    if not path.is_file():
+        write_test_list(dataset, path)
+        logger.info("wrote the test list %s", path)
     return read_test_list(path, data_root, noise_root)
 
 

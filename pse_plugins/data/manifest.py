@@ -211,6 +211,33 @@ def mark_fresh(manifests: Sequence[Path], key: str) -> None:
         _note(manifest).write_text(key, "utf-8")
 
 
+def check_replaceable(overview: Path, key: str) -> None:
+    """Refuse to put one synthetic corpus in the place of another that is whole.
+
+    Parameters
+    ----------
+    overview : Path
+        The JSON file that `mark_fresh` marked.
+    key : str
+        In words, up to a semicolon, what is to be made.
+
+    Raises
+    ------
+    DataError
+        That says what is there and what was wanted.
+    """
+    note = _note(overview)
+    if not overview.is_file() or not note.is_file() or note.read_text("utf-8") == key:
+        return
+    there, semicolon, _ = note.read_text("utf-8").partition(";")
+    wanted = key.partition(";")[0]
+    there = there if semicolon and there != wanted else "what another version made"
+    raise DataError(
+        f"{overview.parent} has {there}, not {wanted}, and is not replaced, as lists and trainings may need it; "
+        "ask for what is there, name another folder, or delete this one"
+    )
+
+
 def _note(manifest: Path) -> Path:
     """Where the hash of a manifest is kept: SpeechBrain takes every key of the JSON itself for a recording."""
     return manifest.with_suffix(".key")

@@ -11,7 +11,7 @@ from scipy.signal import fftconvolve
 
 from ..errors import ConfigError, nearest
 from .espeak import level, read_sentences, run_alone, speak
-from .manifest import digest, is_fresh, mark_fresh, write_json
+from .manifest import check_replaceable, digest, is_fresh, mark_fresh, write_json
 from .voices import crowd
 
 FOLDS = 5
@@ -189,7 +189,7 @@ def synthesise_noise(
     ConfigError
         If a kind is unknown or an option out of range.
     DataError
-        If babble is wanted and there is no synthesiser.
+        If babble is wanted and there is no synthesiser, or the folder has other noise.
     """
     folder, kinds = Path(folder), list(NOISES if kinds is None else kinds)
     for kind in kinds:
@@ -199,7 +199,9 @@ def synthesise_noise(
         raise ConfigError(
             "noise: use 1 to 1000 a kind, 1 to 600 seconds, a rate of 8000 Hz or more, a seed from 0"
         )
-    key, overview = digest([kinds, per_kind, seconds, seed, rate]), folder / "noises.json"
+    overview, made = folder / "noises.json", digest([kinds, per_kind, seconds, seed, rate])
+    key = f"{len(kinds)} kinds of {per_kind} noises a fold ({seconds:g} s, seed {seed}, {rate} Hz); {made}"
+    check_replaceable(overview, key)
     if not is_fresh([overview], key):
         task = (str(folder.absolute()), kinds, per_kind, seconds, seed, rate)
         run_alone(_write_noise, *task) if "babble" in kinds else _write_noise(*task)
@@ -213,7 +215,7 @@ def synthesise_noise(
 def _write_noise(
     folder: str, kinds: Sequence[str], per_kind: int, seconds: float, seed: int, rate: int
 ) -> None:
-    """Compute everything, in place of what was there."""
+    """Compute everything, in place of what an interrupted run left."""
     for kind in kinds:
         Path(folder, kind).mkdir(parents=True, exist_ok=True)
         for old in Path(folder, kind).glob(f"?-{kind}*-A.flac"):

@@ -89,6 +89,22 @@ def test_another_corpus_replaces_an_interrupted_one(tmp_path, monkeypatch):
     assert folders == {v.id for voices in cast_voices(12, 1).values() for v in voices}
 
 
+def test_another_corpus_does_not_replace_one_that_is_whole(corpus):
+    before = fingerprint(corpus)
+    with pytest.raises(
+        DataError, match=r"has 12 voices of 2 sentences .*, not 13 voices of 2 .* not replaced"
+    ):
+        synthesise_corpus(corpus, voices=13, sentences=2, seed=3)
+    assert fingerprint(corpus) == before
+
+
+def test_somebody_elses_list_of_speakers_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "run_alone", lambda *a: pytest.fail("written"))
+    (tmp_path / "SPEAKERS.TXT").write_text("14 | F | train | a person\n")
+    with pytest.raises(DataError, match=r"SPEAKERS\.TXT is not of synthetic voices"):
+        synthesise_corpus(tmp_path, voices=12, sentences=2)
+
+
 def test_a_failure_of_the_synthesising_process_is_one_line():
     with pytest.raises(
         DataError, match=r"could not be made: 7 voices|could not be made: .*7 voices"

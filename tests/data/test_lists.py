@@ -8,6 +8,7 @@ import soundfile
 
 from pse_plugins.data import read_test_list, write_test_list
 from pse_plugins.data.lists import fixed_list
+from pse_plugins.data.manifest import digest
 from pse_plugins.errors import DataError
 
 LAW = {"scenarios": {"ambient": 1, "babble": 1}, "enrolments": (2, 5)}
@@ -121,15 +122,30 @@ def test_a_changed_or_missing_recording_is_refused(written, corpus, tmp_path):
         read_test_list(written, *roots(copy))
 
 
-def test_a_recipes_list_is_written_once_and_again_only_for_other_settings(make_dataset, tmp_path, caplog):
+def test_a_recipes_list_is_written_once_and_kept_beside_one_by_other_settings(make_dataset, tmp_path, caplog):
     path = tmp_path / "list.json"
     first = fixed_list(make_dataset(**LAW, size=6), path)
-    stamp = path.stat().st_mtime_ns
+    stamp, content = path.stat().st_mtime_ns, path.read_bytes()
     assert fixed_list(make_dataset(**LAW, size=6), path).checksum == first.checksum
     assert path.stat().st_mtime_ns == stamp
     second = fixed_list(make_dataset(**LAW, size=6, segment=3.0), path)
     assert second.checksum != first.checksum
-    assert "other settings" in caplog.text
+    kept = tmp_path / f"list-{first.checksum[:8]}.json"
+    assert kept.read_bytes() == content
+    assert "other settings" in caplog.text and kept.name in caplog.text
+
+
+def test_a_recipes_list_of_recordings_that_are_gone_is_not_replaced(make_dataset, tmp_path):
+    path = tmp_path / "list.json"
+    fixed_list(make_dataset(**LAW, size=6), path)
+    content = json.loads(path.read_text())
+    body = json.dumps({k: v for k, v in content.items() if k not in ("version", "checksum")})
+    body = json.loads(body.replace("3-7-0000", "3-7-0009")) | {"made_by": "other recordings"}
+    path.write_text(json.dumps({"version": content["version"], "checksum": digest(body), **body}))
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"3-7-0009\.flac, which is missing"):
+        fixed_list(make_dataset(**LAW, size=6), path)
+    assert path.read_bytes() == before
 
 
 def test_it_is_known_whether_somebody_of_the_targets_gender_competes(written, corpus, monkeypatch):

@@ -6,7 +6,7 @@ from pse_plugins.data import synthetic_noise
 from pse_plugins.data.corpora import choose_noise, prepare_noise
 from pse_plugins.data.embedded import embedded_sets
 from pse_plugins.data.synthetic_noise import FOLDS, NOISES, Draw, synthesise_noise
-from pse_plugins.errors import ConfigError
+from pse_plugins.errors import ConfigError, DataError
 
 COMPUTED = [kind for kind in NOISES if kind != "babble"]
 
@@ -59,6 +59,8 @@ def test_same_seed_same_bytes_and_no_second_work(tmp_path, monkeypatch):
     assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
     monkeypatch.setattr(synthetic_noise, "_write_noise", lambda *a: pytest.fail("made again"))
     synthesise_noise(tmp_path / "a", **options)
+    with pytest.raises(DataError, match=r"has 1 kinds of 1 noises a fold \(1 s, seed 0, .*, not .*seed 1"):
+        synthesise_noise(tmp_path / "a", **options, seed=1)
 
 
 def test_mistakes_are_named(tmp_path):
