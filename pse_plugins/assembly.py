@@ -14,6 +14,7 @@ from .contracts import SITES, VIEWS, Conditioner, SpeakerEncoder
 from .enhancer import Enhancer
 from .errors import ConfigError, nearest
 from .frontend import Frontend
+from .plugin_sources import OWN
 
 DEFAULTS: dict[str, Any] = {
     "sample_rate": 16000,
@@ -191,7 +192,9 @@ def _site(factory: Callable[..., Any], name: str) -> str:
 
 
 def moved(config: Mapping[str, Any]) -> str:
-    """Say where a recipe's ``backbone_options`` put the conditioner, if that is not where it prefers to stand.
+    """Say where ``backbone_options`` put a plugin's conditioner, if it prefers to stand elsewhere, and how it would.
+
+    What a recipe says of the site is meant for the conditioners that come with the toolkit.
 
     Parameters
     ----------
@@ -206,11 +209,13 @@ def moved(config: Mapping[str, Any]) -> str:
     name, given = config["conditioner"], config["backbone_options"].get("condition_site")
     if name is None or given is None:
         return ""
-    site = _site(host.load("conditioner", name)[0], name)
+    factory, component = host.load("conditioner", name)
+    site = _site(factory, name)
+    if site == given or component.distribution == OWN:
+        return ""
     return (
-        ""
-        if given == site
-        else f"{name} stands at {given!r} by backbone_options, not at {site!r} as it prefers"
+        f"{name} stands at {given!r} by backbone_options, not at {site!r} as it prefers; "
+        'it would with --backbone_options "{condition_site: null}"'
     )
 
 

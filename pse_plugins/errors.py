@@ -19,7 +19,7 @@ class DataError(PseError):
 
 
 def nearest(name: str, known: Iterable[str], alike: float = 0.5) -> str:
-    """Say which known name a misspelt one may have meant.
+    """Say which known name a misspelt one may have meant, large letters or small.
 
     Parameters
     ----------
@@ -40,5 +40,6 @@ def nearest(name: str, known: Iterable[str], alike: float = 0.5) -> str:
     >>> nearest("flim", ["film", "concat"])
     "; did you mean 'film'?"
     """
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=alike)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    written = {each.lower(): each for each in known}
+    match = difflib.get_close_matches(name.lower(), written, n=1, cutoff=alike)
+    return f"; did you mean {written[match[0]]!r}?" if match else ""

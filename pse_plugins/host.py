@@ -27,6 +27,8 @@ ROOMS = tuple(
 
 _MAY_BE_NULL = ("speaker_encoder", "conditioner")
 
+_ELSEWHERE = "; if a plugin offers it, install that: pip install NAME" + OR_LOCAL
+
 _PLAIN_ERRORS = (PseError, *PseError.__subclasses__())
 
 _log = logging.getLogger(__name__)
@@ -131,7 +133,7 @@ class Host:
         Returns
         -------
         str
-            Such as ``"; did you mean 'film'?"``; empty if there is nothing to say.
+            Such as ``"; did you mean 'film'?"``.
         """
         given, _, short = str(name).rpartition("/")
         if given and plugin_sources.installed_version(given) is None:
@@ -143,7 +145,7 @@ class Host:
         left_out = ", ".join(remark.provider for remark in away if isinstance(remark, LeftOut))
         if left_out:
             causes.append(f"left out by PSE_PLUGINS or PSE_BLOCK: {left_out}")
-        return "".join(f"; {cause}" for cause in causes) or nearest(short, known)
+        return "".join(f"; {cause}" for cause in causes) or nearest(short, known) or _ELSEWHERE
 
     def why_absent(self, distribution: str) -> Remark | None:
         """Say why an installed plugin's components are not on offer; None if nothing keeps them away."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fake_plugins import good
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import PAIRS, TINY, tiny_enhancer
@@ -238,7 +239,9 @@ def test_gru_specialists_have_the_papers_sizes(hidden, count):
     assert sum(p.numel() for p in build_enhancer(config).parameters()) == count
 
 
-def test_a_conditioner_s_site_is_checked_and_said_where_a_recipe_overrides_it(monkeypatch, caplog):
+def test_a_conditioner_s_site_is_checked_and_that_of_a_plugin_s_said_where_it_is_overridden(
+    install, monkeypatch, caplog
+):
     from pse_plugins.conditioners.film import Film
 
     options = {"speaker_encoder": "gru-siamese", "backbone_options": {"hidden": 8, "condition_site": "input"}}
@@ -249,8 +252,11 @@ def test_a_conditioner_s_site_is_checked_and_said_where_a_recipe_overrides_it(mo
     with caplog.at_level("INFO"):
         config = build_enhancer(options).config
     assert caplog.text == "", "who trains says it; others build, too"
-    assert (
-        moved(config) == "film stands at 'input' by backbone_options, not at 'after-attention' as it prefers"
+    assert moved(config) == "", "what a recipe says of the site is meant for film"
+    install("pse-fake-a", good("wobble"))
+    config["conditioner"] = "wobble"
+    assert moved(config).startswith(
+        "wobble stands at 'input' by backbone_options, not at 'after-attention' as it prefers; it would with"
     )
     for same in ({"condition_site": "after-attention"}, {}):
         assert moved({**config, "backbone_options": same}) == ""

@@ -86,7 +86,8 @@ def test_a_name_that_two_offer_is_remarked_on_and_listed_with_who_offers_it(inst
         ),
         ("conditioner", "none", "no conditioner 'none'; null says none; available: add, "),
         ("speaker_encoder", "None", "no speaker_encoder 'None'; null says none; "),
-        ("backbone", "none", "no backbone 'none'; available: "),
+        ("backbone", "none", "no backbone 'none'; if a plugin offers it, install that: pip install "),
+        ("conditioner", "Wobble", "no conditioner 'Wobble'; did you mean 'wobble'?"),
     ],
 )
 def test_a_name_of_another_kind_is_said_to_be_and_so_is_the_way_to_write_none(install, kind, name, said):
