@@ -22,7 +22,7 @@ _CHUNK = 50  # hops executed at a time: faster than one by one, and nobody waits
 
 
 def pair_up(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
-    """Say where the result of each file goes.
+    """Say where the result of each file goes; of several inputs, a missing one is found out when it is read.
 
     Parameters
     ----------
@@ -39,11 +39,10 @@ def pair_up(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
     Raises
     ------
     AudioError
-        If an input is missing, nothing is found, two results would share a file, or one would replace an input.
+        If the one input is missing, nothing is found, two results would share a file, or one would replace an input.
     """
-    for path in inputs:
-        if not path.exists():
-            raise AudioError(f"{path}: no such file or folder; check the path")
+    if len(inputs) == 1 and not inputs[0].exists():
+        raise AudioError(f"{inputs[0]}: no such file or folder; check the path")
     names_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
     several = len(inputs) > 1 or inputs[0].is_dir()
     if names_file and several:
@@ -60,7 +59,7 @@ def pair_up(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
 
 def _found(path: Path, out: Path) -> list[tuple[Path, Path]]:
     """List the audio below a folder, or the file itself, each with its name inside the output folder."""
-    if path.is_file():
+    if not path.is_dir():
         return [(path, Path(path.name if path.suffix.lower() in SUFFIXES else f"{path.stem}.wav"))]
     inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     visible = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]

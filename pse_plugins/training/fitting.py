@@ -147,6 +147,8 @@ def fit(
         train_loader_kwargs={"batch_size": job.batch_size, **workers},
         valid_loader_kwargs={"batch_size": int(job.settings.get("valid_batch_size") or 8)},
     )
+    if brain.optimizer_step < budget.steps and budget.minutes is not None:
+        logger.info("max_minutes: after %d of %d steps", brain.optimizer_step, budget.steps)
     if brain.mean is None:
         return load_best(job.folder / "save", modules, brain.judged_by)
     meta = load_best(job.folder / "save", {**modules, "mean": brain.mean}, brain.judged_by)

@@ -89,6 +89,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     logger.info("training %s: %.2f M parameters to train, %s", in_words(enhancer), trained / 1e6, ends)
     if remark := moved(enhancer.config):
         logger.info("%s", remark)
+    scaled = _start(enhancer, settings)
     check_same_model(enhancer, output)
     check_same_settings(recipe, output)
     data = make_data(settings["data"])
@@ -97,7 +98,7 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
     if if_main_process():
         write_record(recipe, argv, settings, enhancer, output)
     ddp_barrier()
-    if not _start(enhancer, settings):
+    if not scaled:
         _standardise(enhancer, data, int(settings.get("standardise") or 0))
     bank = _bank(enhancer, data, settings)
     meta = fit(

@@ -73,8 +73,10 @@ def _grown(name: str, old: Tensor, new: Tensor, gates: int) -> Tensor:
     """Lay weights into larger ones, gate by gate; what the first units would take from added ones is zero."""
     if old.shape == new.shape:
         return old
-    if old.dim() != new.dim() or any(a > b for a, b in zip(old.shape, new.shape, strict=True)):
+    if old.dim() != new.dim():
         raise ConfigError(f"{name} is {list(old.shape)}, here {list(new.shape)}")
+    if any(a > b for a, b in zip(old.shape, new.shape, strict=True)):
+        raise ConfigError(f"it is narrower ({name} is {list(old.shape)}, here {list(new.shape)})")
     grown = new.clone().unflatten(0, (gates, -1))
     kept = old.unflatten(0, (gates, -1))
     grown[:, : kept.shape[1]] = 0.0

@@ -149,10 +149,11 @@ def test_a_folder_is_searched_and_kept_in_shape(tmp_path, clip):
 def test_a_bad_file_does_not_stop_the_others(tmp_path, clip, mixture):
     bad = tmp_path / "bad.wav"
     bad.write_text("hello")
-    result = enhance(bad, mixture, "--enrol", clip, "--out", tmp_path / "out")
+    result = enhance(bad, tmp_path / "gone.wav", mixture, "--enrol", clip, "--out", tmp_path / "out")
     assert result.code == 2
     assert "bad.wav: not readable" in result.err
-    assert "1 of 2 files" in result.err
+    assert "gone.wav: no such file" in result.err
+    assert "2 of 3 files" in result.err
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["mix.wav"]
 
 

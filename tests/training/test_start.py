@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from tone_corpus import RECIPE, write_corpus
@@ -51,7 +53,7 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
     [
         (
             ["--backbone_options", "{hidden: 7}"],
-            "(backbone_options hidden: 8, now 7), and this one cannot grow from it: rnns.0.weight_ih_l0 is [24, ",
+            "(backbone_options hidden: 8, now 7), and this one cannot grow from it: it is narrower (",
         ),
         (["--backbone_options", "{layers: 2}"], "cannot grow from it: there are other layers;"),
         (
@@ -74,7 +76,7 @@ def test_training_goes_on_from_the_weights_and_the_scale_of_the_features(project
 def test_another_network_is_refused_by_what_differs(project, capsys, words, said):
     assert make(project, "refused", "--start", str(project / "first"), *words) == 2
     assert said in capsys.readouterr().err
-    assert not (project / "refused" / "bundle").exists()
+    assert not (project / "refused").exists()
 
 
 def test_a_wider_network_begins_as_what_the_narrower_learnt_and_learns_more(project, caplog):
@@ -93,6 +95,13 @@ def test_a_wider_network_begins_as_what_the_narrower_learnt_and_learns_more(proj
     assert wide.state_dict()["backbone.head.weight"][:, 8:].abs().max() < 1e-6 < head[:, 8:].abs().max()
     with pytest.raises(ConfigError, match="hidden: 8, now 12"):
         ship([project / "first" / "bundle", project / "wider" / "bundle"], project / "mean")
+
+
+def test_a_training_that_its_minutes_end_says_after_how_many_steps(project, caplog):
+    caplog.set_level("INFO", "pse_plugins.training.fitting")
+    words = ("--max_minutes", "1e-6", "--number_of_epochs", "50")
+    assert make(project, "short", *words) == 0
+    assert re.search(r"max_minutes: after 1 of \d\d+ steps", caplog.text)
 
 
 def test_another_hop_is_learnt_from_the_same_weights_at_a_scale_of_its_own(project, caplog, tmp_path):
