@@ -214,7 +214,7 @@ def named(models: Sequence[str]) -> dict[str, Path | None]:
     {'film': 'runs/film/bundle', 'other': 'runs/concat'}
     """
     if not models:
-        return {"model": None}
+        return {"default": None}
     found: dict[str, Path | None] = {}
     for text in models:
         name, equals, folder = text.partition("=")

@@ -132,8 +132,11 @@ class Results:
         )
 
     def failures(self, scores: Sequence[Score]) -> float:
-        """Give the share of items whose SI-SDR improves by less than 1 dB: nobody, or somebody else, was kept."""
-        return failure_rate([s.values.get(GAIN, math.nan) for s in scores])
+        """Give the share of items whose SI-SDR improves by less than 1 dB: nobody, or somebody else, was kept.
+
+        Clean items do not count, as there is nothing to gain. NaN where none is left.
+        """
+        return failure_rate([s.values.get(GAIN, math.nan) for s in scores if s.scenario != "clean"])
 
     def margin(self, model: str, scenario: str | None, metric: str = GAIN) -> Estimate:
         """Average by how much the right enrolment is better than the wrong one, item by item."""

@@ -119,15 +119,18 @@ def notes(results: Results) -> list[str]:
     about, scores = results.about, results.scores
     small = "small test set: " if len({s.speaker for s in scores}) < 20 else ""
     asked = len(scores) * (len(results.metrics) - len(results.remarks))
+    skipped = sum(len(s.problems) for s in scores)
     lines = [
         f"Simulated mixtures; {small}{about.get('items')} items, {about.get('speakers')} speakers "
         f"(list {about.get('list')}).",
-        f"Brackets: 95 % bootstrap interval, {_resampled(results)}. Failures: items with SI-SDRi below 1 dB.",
+        f"Brackets: 95 % bootstrap interval, {_resampled(results)}. Failures: items, clean ones apart, with SI-SDRi "
+        "below 1 dB.",
         f"Right over wrong: {label(results, lead(results))} with the target enrolled above that with somebody else.",
         "Wrong enrolment: another speaker's voice, in babble the interferer's own. Oracle mask: the ideal ratio "
         "mask, about the most a mask can do.",
-        f"Skipped, as a metric is not defined there: {sum(len(s.problems) for s in scores)} of {asked} scores.",
     ]
+    if skipped:
+        lines.append(f"Skipped, as a metric is not defined there: {skipped} of {asked} scores.")
     missing = [f"{NAMES.get(name, name)}: {why}." for name, why in results.remarks.items()]
     return [*lines, *word_notes(results), *missing]
 

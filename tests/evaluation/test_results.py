@@ -119,6 +119,13 @@ def test_one_table_a_condition_with_its_own_numbers():
     assert second.rows[2][1:] == ["5.00", "0.500", "0 %", "1"]
 
 
+def test_clean_items_have_nothing_to_fail_at():
+    poor = Score("film", RIGHT, "i", "clean", "s", 30.0, {"si-sdr-improvement": -20.0})
+    found = Results([poor], {}, ["film"])
+    assert math.isnan(found.failures([poor]))
+    assert found.failures([poor, replace(poor, scenario="babble")]) == 1
+
+
 def test_what_was_skipped_is_printed():
     found = film(right=(5.0, math.nan, 7.0))
     assert condition_tables(found)[0].rows[2][-1] == "3 (1 skipped)"
