@@ -16,13 +16,13 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
     Raises
     ------
     ComponentError
-        With the nearest match and the accepted signature, if an option is unknown, missing or of another type.
+        With the nearest match and the options that there are, if an option is unknown, missing or of another type.
     """
     try:
         signature = inspect.signature(factory)
     except ValueError:  # a C function that does not tell
         return
-    accepted = f"takes {signature.replace(return_annotation=inspect.Signature.empty)}"
+    accepted = _accepted(signature)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     for option, value in options.items():
         if option not in signature.parameters and not takes_any:
@@ -38,6 +38,14 @@ def check_options(factory: Callable[..., Any], options: dict[str, Any], what: st
         signature.bind(**options)
     except TypeError as error:
         raise ComponentError(f"{what}: {error}; {accepted}") from error
+
+
+def _accepted(signature: inspect.Signature) -> str:
+    """List the options of a signature: what has a default, as the rest is given by who builds the component."""
+    options = [p for p in signature.parameters.values() if p.default is not p.empty]
+    types = ["" if p.annotation is p.empty else f": {type_name(p.annotation)}" for p in options]
+    told = [f"{p.name}{type} = {p.default!r}" for p, type in zip(options, types, strict=True)]
+    return f"options: {', '.join(told)}" if told else "it has no options"
 
 
 def _fits(value: Any, annotation: Any) -> bool:

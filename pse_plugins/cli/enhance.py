@@ -128,7 +128,7 @@ def _enhance(
         advance=lambda done, total: progress.update(task, completed=done, total=total),
     )
     progress.remove_task(task)
-    remark(f"wrote {target}: {seen.seconds:.1f} s of audio in {seen.busy:.1f} s")
+    remark(f"wrote {target}: {seen.seconds:.1f} s of audio in {seen.busy:.2g} s")
     if seen.peak == 0:
         remark(f"{source}: holds nothing but silence, and so does the result")
     if seen.clipped:

@@ -155,7 +155,7 @@ def options_found(settings: Mapping[str, Any]) -> Iterator[None]:
         found = re.match(r"(\w+) .*: no option '(\w+)'", str(error))
         key = f"{found[1]}_options" if found else ""
         if found and found[2] in (settings.get(key) or {}):
-            where = f"the recipe has it in {key}: change them, or clear them with {key}: {{}}"
+            where = f"it stands in {key}: change them, or clear them with {key}: {{}}"
             raise ComponentError(f"{error}; {where}") from error
         raise
 

@@ -328,7 +328,7 @@ def test_what_is_used_late_is_checked_early_and_nothing_is_made(wrong, said, tmp
 
 def test_an_option_left_of_another_component_is_found_in_the_recipe():
     settings = {"speaker_encoder": "ecapa", "speaker_encoder_options": {"partials": True}}
-    said = "no option 'partials'.*; the recipe has it in speaker_encoder_options: change them, or clear them with"
+    said = "no option 'partials'.*; it stands in speaker_encoder_options: change them, or clear them with"
     with pytest.raises(ComponentError, match=said), options_found(settings):
         build_enhancer(settings)
     with pytest.raises(ComponentError, match="in loss_options"):
