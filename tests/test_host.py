@@ -292,7 +292,7 @@ def test_a_built_in_room_loads_unchanged_as_a_third_party_package(install, tmp_p
     [
         (
             {"dim": 4, "cue_dim": 4, "expert": 2},
-            "did you mean 'experts'.*; options: view: str = 'vector', experts: int = 4",
+            "did you mean 'experts'.*; options: view: str = 'vector', ",
         ),
         ({"dim": 4}, "cue_dim"),
     ],
