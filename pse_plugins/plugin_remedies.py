@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import inspect
 import linecache
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,8 @@ def remedy(source: Source, error: BaseException) -> str:
     elif folder and name in first.split():  # its author is at work: another version is no remedy
         first = f"mend {_place(source, error, folder)}"
     elif folder and isinstance(error, ModuleNotFoundError) and not _unmet(source):
-        first = (
-            f"mend {_place(source, error, folder)}, or {first}"  # most likely misspelt: nothing declares it
-        )
+        or_else = "" if _meant(error) else f", or {first}"  # most likely misspelt: nothing declares it
+        first = f"mend {_place(source, error, folder)}{_meant(error)}{or_else}"
     if normalise(name) == OWN:
         return first
     return f"{first}, or pip uninstall {name}, or set PSE_BLOCK={name}"
@@ -100,7 +101,16 @@ def _install(source: Source, error: ImportError) -> str:
         return f"pip install -U {source.provider}"
     unmet = _unmet(source)
     same = [text for name, text in unmet.items() if name == normalise(top)]
+    if not unmet and (meant := _meant(error)):  # a package of a misspelt name may be anybody's
+        return f"pip install -U {source.provider}{meant}"
     return pip_install(*(same or unmet.values() or [normalise(top)]))
+
+
+def _meant(error: ImportError) -> str:
+    """Say which installed module a misspelt one is."""
+    top = str(error.name).partition(".")[0]
+    match = difflib.get_close_matches(top, packages_distributions(), n=1, cutoff=0.8)
+    return f"; {top} may be {match[0]!r}" if match else ""
 
 
 def _unmet(source: Source) -> dict[str, str]:

@@ -17,6 +17,11 @@ ROOT = Path(__file__).parent.parent
 OTHER_API = good("ok", api=(2, 0))
 BROKEN = {
     "missing module": ("import does_not_exist", "ModuleNotFoundError", "pip install does-not-exist"),
+    "misspelt module": (
+        "import torhc",
+        "'torhc'",
+        "pip install -U pse-fake-broken; torhc may be 'torch', or",
+    ),
     "syntax": ("def broken(:", "SyntaxError", "pip install -U pse-fake-broken"),
     "error": ("1 / 0", "ZeroDivisionError: division by zero", ""),
     "exit": ("import sys; sys.exit('bye')", "SystemExit: bye", ""),
@@ -216,6 +221,9 @@ def test_who_imports_a_module_that_is_not_there_is_told_the_line_unless_the_plug
     (failure,) = Host().failures
     place = f"{install.folder}/pse_fake_mine.py:1"
     assert failure.remedy.startswith(f"mend {place}, or pip install pse-fake-torhc, or pip uninstall")
+    (install.folder / "pse_fake_mine.py").write_text("import torhc")
+    (failure,) = Host().failures
+    assert failure.remedy.startswith(f"mend {place}; torhc may be 'torch', or pip uninstall")
     edit(install, "import pse_fake_torhc", version="0.2", requires=["pse-fake-torhc>1", "numpy"])
     (install.folder / "pse_fake_mine-0.1.dist-info" / "entry_points.txt").unlink()
     (failure,) = Host().failures
