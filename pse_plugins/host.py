@@ -27,7 +27,7 @@ ROOMS = tuple(
 
 _MAY_BE_NULL = ("speaker_encoder", "conditioner")
 
-_ELSEWHERE = "; if a plugin offers it, install that: pip install NAME" + OR_LOCAL
+_MAY_BE_A_PLUGINS = "; if a plugin offers it, install that: pip install NAME" + OR_LOCAL
 
 _PLAIN_ERRORS = (PseError, *PseError.__subclasses__())
 
@@ -145,7 +145,7 @@ class Host:
         left_out = ", ".join(remark.provider for remark in away if isinstance(remark, LeftOut))
         if left_out:
             causes.append(f"left out by PSE_PLUGINS or PSE_BLOCK: {left_out}")
-        return "".join(f"; {cause}" for cause in causes) or nearest(short, known) or _ELSEWHERE
+        return "".join(f"; {cause}" for cause in causes) or nearest(short, known) or _MAY_BE_A_PLUGINS
 
     def why_absent(self, distribution: str) -> Remark | None:
         """Say why an installed plugin's components are not on offer; None if nothing keeps them away."""

@@ -192,7 +192,7 @@ class Drawer:
             return None
         start, length = place
         avoid = {id: (start, start + length)}
-        beside = rng.spawn(1)[0] if clips else rng
+        beside = rng.spawn(1)[0] if clips else rng  # only a first clip is drawn by what draws the rest
         clips += choose_clips(self.speech, [id], count - len(clips), self.lengths, beside, avoid)
         return (Part("speech", id, start, length), clips) if clips or not count else None
 
