@@ -12,12 +12,11 @@ from .manifest import ENHANCED, SAMPLES, Spec
 
 
 def open_session(graph: str | bytes) -> onnxruntime.InferenceSession:
-    """Load a graph for one thread, which does not spin and takes denormal numbers for zero."""
+    """Load a graph for one thread, which does not spin."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
