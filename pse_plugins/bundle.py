@@ -27,11 +27,14 @@ from . import bundle_components, host
 from .api import API_VERSION
 from .assembly import build_enhancer, with_defaults
 from .enhancer import Enhancer
-from .errors import BundleError
+from .errors import BundleError, nearest
 from .resources import share
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused."""
+
+DEFAULT = "default"
+"""Stands for the bundle that is used when no model is named."""
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -165,18 +168,27 @@ def describe(folder: str | Path) -> dict[str, Any]:
 def find_model(bundle: str | Path | None = None) -> Path:
     """Choose the bundle's folder: the one given, or ``PSE_MODEL``, or the one shipped with the package.
 
+    Parameters
+    ----------
+    bundle : str, Path or None
+        Folder of a bundle or of the run that made it. None and ``"default"`` are the model that is used when none is
+        named; a folder of that name needs its whole path.
+
     Raises
     ------
     BundleError
         If there is none.
     """
-    chosen = bundle or os.environ.get("PSE_MODEL")
+    named = None if bundle is None or str(bundle) == DEFAULT else bundle
+    chosen = named or os.environ.get("PSE_MODEL")
     if chosen:
         if not Path(chosen).is_dir():
-            raise BundleError(f"{chosen}: no such bundle folder; check --model or PSE_MODEL")
+            raise BundleError(
+                f"{chosen}: no such bundle folder{nearest(str(chosen), [DEFAULT])}; check --model or PSE_MODEL"
+            )
         folders = (Path(chosen), Path(chosen) / "bundle")  # the second, where it is the folder of a run
         return next((folder for folder in folders if (folder / CONFIG).is_file()), folders[0])
-    shipped = share("models") / "default"
+    shipped = share("models") / DEFAULT
     if (shipped / CONFIG).is_file():
         return shipped
     raise BundleError("no model: run `pse demo` to make one, or name a bundle with --model or PSE_MODEL")

@@ -251,8 +251,10 @@ def test_tied_weights_are_stored(tmp_path):
 def test_the_model_is_found_where_the_environment_says(tmp_path, monkeypatch):
     folder = bundle.save(tiny(), tmp_path / "model")
     monkeypatch.setenv("PSE_MODEL", str(folder))
-    assert bundle.find_model() == folder
+    assert bundle.find_model() == bundle.find_model("default") == folder
     assert bundle.find_model(tmp_path) == tmp_path
+    with pytest.raises(BundleError, match="defualt: no such bundle folder; did you mean 'default'"):
+        bundle.find_model("defualt")
     monkeypatch.setenv("PSE_MODEL", str(tmp_path / "gone"))
     with pytest.raises(BundleError, match="check --model or PSE_MODEL"):
         bundle.find_model()

@@ -25,7 +25,9 @@ Enrol = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        "--model", help="Bundle folder; PSE_MODEL or the default model without.", show_default=False
+        "--model",
+        help="Bundle folder; PSE_MODEL or the default model without, or as 'default'.",
+        show_default=False,
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")]

@@ -32,7 +32,9 @@ def command(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="A bundle; several make one report, each as FOLDER or name=FOLDER."),
+        typer.Option(
+            "--model", help="A bundle, or 'default'; several make one report, each as FOLDER or name=FOLDER."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="Where results.json, results.md and report.html go.")
@@ -201,7 +203,7 @@ def _of(items: TestList, plans: list[Plan]) -> TestList:
 
 
 def named(models: Sequence[str]) -> dict[str, Path | None]:
-    """Read each ``name=folder`` or ``folder``; nothing given means the default model.
+    """Read each ``name=folder`` or ``folder``; ``default``, and nothing given, mean the default model.
 
     Raises
     ------

@@ -18,9 +18,6 @@ from .widening import widen
 
 logger = logging.getLogger(__name__)
 
-DEFAULT = "default"
-"""Stands for the bundle that is used when no model is named."""
-
 _SAME = ("backbone", "conditioner", "sample_rate", "speaker_encoder")
 _OPTIONS = ("backbone", "conditioner")
 _FRONTEND = {"frame": "frame", "compression": "compression"}
@@ -52,12 +49,12 @@ def start_from(enhancer: Enhancer, chosen: str, *, grow: bool = False) -> bool:
     BundleError
         If there is no bundle, or it is damaged.
     """
-    if chosen != DEFAULT and not Path(chosen).is_dir():
+    if chosen != bundle.DEFAULT and not Path(chosen).is_dir():
         raise ConfigError(
-            f"start: {chosen}: no such bundle folder{nearest(chosen, [DEFAULT])}; give the folder that training wrote, "
-            f"or '{DEFAULT}' for the model that is used when none is named"
+            f"start: {chosen}: no such bundle folder{nearest(chosen, [bundle.DEFAULT])}; give the folder that training "
+            f"wrote, or '{bundle.DEFAULT}' for the model that is used when none is named"
         )
-    source = bundle.load(_folder(chosen))
+    source = bundle.load(chosen)
     timing = differences(_measured(source, _TIMING), _measured(enhancer, _TIMING))
     theirs, ours = _settings(source), _settings(enhancer)
     other = [name for name in _OPTIONS if theirs[name] != ours[name]]
@@ -103,7 +100,7 @@ def inherited(licence: str, chosen: str) -> dict[str, str]:
     dict
         ``"licence"``, with that of the start's, and ``"start_weights"``, the SHA-256 of its file of weights.
     """
-    start = bundle.describe(bundle.find_model(_folder(chosen)))
+    start = bundle.describe(bundle.find_model(chosen))
     parts = [*licence.split("; "), *start.get("record", {}).get("licence", "").split("; ")]
     return {
         "licence": "; ".join(dict.fromkeys(filter(None, parts))),
@@ -122,10 +119,6 @@ def _grow(source: Enhancer, enhancer: Enhancer, differing: list[str], chosen: st
         ) from error
     logger.info("the network grows from that of %s: %s", chosen, "; ".join(differing))
     return {f"backbone.{name}": value for name, value in enhancer.backbone.state_dict().items()}
-
-
-def _folder(chosen: str) -> str | None:
-    return None if chosen == DEFAULT else chosen
 
 
 def _settings(enhancer: Enhancer) -> dict[str, Any]:

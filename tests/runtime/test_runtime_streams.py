@@ -134,7 +134,9 @@ def test_a_block_that_is_not_finite_or_not_one_channel_is_refused(model, profile
 
 
 def test_a_stream_leaves_the_arithmetic_of_its_thread_as_it_was(any_model, who):
-    any_model.stream(who).feed(SOUND)  # a session that takes denormal numbers for zero does so for whoever opens it
+    any_model.stream(who).feed(
+        SOUND
+    )  # a session that takes denormal numbers for zero does so for whoever opens it
     assert np.array([5e-324]) * np.array([1.0]) != 0
 
 
