@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,7 +12,6 @@ from .enrolment import PREFIX, amount
 from .results import Results
 from .tables import lead
 
-_LINES = ("-", "--", "-.", ":")
 _PANELS = {"clips": "clips that enrol", "s": "seconds of each clip"}
 
 
@@ -39,23 +35,23 @@ def draw_enrolments(results: Results, path: Path) -> Path | None:
     }
     panels = {unit: sorted({a[0] for a in amounts.values() if a and a[1] == unit}) for unit in _PANELS}
     panels = {unit: places for unit, places in panels.items() if len(places) > 1}
-    if not panels:
+    scenarios = [scenario for scenario in results.scenarios if scenario != "clean"]
+    if not panels or not scenarios:
         return None
-    figure = Figure((1.5 + 3.6 * len(panels), 3.4), layout="constrained")
-    for axes, (unit, places) in zip(
-        np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels.items()
-    ):
-        for number, model in enumerate(results.models):
-            for scenario, line in zip([s for s in results.scenarios if s != "clean"], cycle(_LINES)):
-                look: dict[str, Any] = {"color": f"C{number}", "linestyle": line}
-                _line(axes, results, model, scenario, unit, places, f"{model}, {scenario}", look)
+    figure = Figure((2.4 + 3.6 * len(panels), 0.7 + 2.3 * len(scenarios)), layout="constrained")
+    every = figure.subplots(len(scenarios), len(panels), sharex="col", sharey="row", squeeze=False)
+    for scenario, row in zip(scenarios, every, strict=True):
+        row[0].set_ylabel(f"{scenario}: {label(results, lead(results))}", fontsize=8)
+        for axes, (unit, places) in zip(row, panels.items(), strict=True):
+            for number, model in enumerate(results.models):
+                _line(axes, results, model, scenario, unit, places, f"C{number}")
+            axes.tick_params(labelsize=8)
+            axes.grid(axis="y", color="#80808030", linewidth=0.6)
+    for axes, (unit, places) in zip(every[-1], panels.items(), strict=True):
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.set_xlabel(_PANELS[unit], fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(axis="y", color="#80808030", linewidth=0.6)
-    figure.axes[0].set_ylabel(label(results, lead(results)), fontsize=8)
     figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=7, frameon=False
+        *every[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=7, frameon=False
     )
     figure.supxlabel("thin, across: all clips of the list, whole; intervals are in the tables", fontsize=7)
     figure.savefig(path, dpi=110)
@@ -63,14 +59,7 @@ def draw_enrolments(results: Results, path: Path) -> Path | None:
 
 
 def _line(
-    axes: Axes,
-    results: Results,
-    model: str,
-    scenario: str,
-    unit: str,
-    places: list[float],
-    name: str,
-    look: dict[str, Any],
+    axes: Axes, results: Results, model: str, scenario: str, unit: str, places: list[float], color: str
 ) -> None:
     """Draw a model in a condition, and across what it reaches with all there is."""
     metric = lead(results)
@@ -78,6 +67,6 @@ def _line(
         amount(s.removeprefix(PREFIX)): s for m, s in results.rows() if m == model and s.startswith(PREFIX)
     }
     found = [results.mean(metric, results.pick(model, rows[place, unit], scenario)).mean for place in places]
-    axes.plot(places, found, marker="o", markersize=3, linewidth=1.2, label=name, **look)
+    axes.plot(places, found, marker="o", markersize=3, linewidth=1.2, label=model, color=color)
     whole = results.mean(metric, results.pick(model, "right enrolment", scenario)).mean
-    axes.axhline(whole, color=look["color"], linewidth=0.7, linestyle=look["linestyle"], alpha=0.5)
+    axes.axhline(whole, color=color, linewidth=0.7, alpha=0.5)

@@ -120,10 +120,15 @@ def test_amounts_are_drawn_where_there_are_two_of_a_kind(tmp_path, monkeypatch):
     scores = [score for name, gain in rows.items() for score in row(name, gain)]
     results = Results(scores, {"si-sdr-improvement": "dB"}, ["m"])
     assert draw_enrolments(results, tmp_path / "a.png") == tmp_path / "a.png"
-    (axes,) = drawn[0].axes
-    assert axes.get_xlabel() == "clips that enrol"
-    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
-    assert lines["m, ambient"] == lines["m, babble"] == [[1.0, 3.5], [2.0, 4.5]]
-    assert not any("clean" in name for name in lines)
+    ambient, babble = drawn[0].axes
+    assert [axes.get_ylabel().split(":")[0] for axes in drawn[0].axes] == ["ambient", "babble"]
+    assert babble.get_xlabel() == "clips that enrol"
+    for axes in (ambient, babble):
+        assert {line.get_label(): line.get_xydata().tolist() for line in axes.lines}["m"] == [
+            [1, 3.5],
+            [2, 4.5],
+        ]
+    clean = Results([score for score in scores if score.scenario == "clean"], results.metrics, ["m"])
+    assert draw_enrolments(clean, tmp_path / "c.png") is None
     few = Results(row("right enrolment", 3.0) + row("enrolment: 1 s", 1.0), results.metrics, ["m"])
     assert draw_enrolments(few, tmp_path / "b.png") is None and len(drawn) == 1
