@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .cells import label
 from .enrolment import PREFIX, amount
-from .results import Results
+from .results import RIGHT, Results
 from .tables import lead
 
 _PANELS = {"clips": "clips that enrol", "s": "seconds of each clip"}
@@ -68,5 +68,5 @@ def _line(
     }
     found = [results.mean(metric, results.pick(model, rows[place, unit], scenario)).mean for place in places]
     axes.plot(places, found, marker="o", markersize=3, linewidth=1.2, label=model, color=color)
-    whole = results.mean(metric, results.pick(model, "right enrolment", scenario)).mean
+    whole = results.mean(metric, results.pick(model, RIGHT, scenario)).mean
     axes.axhline(whole, color=color, linewidth=0.7, alpha=0.5)

@@ -20,7 +20,16 @@ from .cells import label, row_label
 from .figures import level, points_by_condition, spectrogram
 from .results import Results
 from .systems import run_row
-from .tables import comparison_table, condition_tables, gender_table, lead, notes, snr_table, speaker_tables
+from .tables import (
+    comparison_table,
+    condition_tables,
+    enrolment_table,
+    gender_table,
+    lead,
+    notes,
+    snr_table,
+    speaker_tables,
+)
 from .word_rates import CLEAN
 from .word_tables import word_tables
 
@@ -63,8 +72,7 @@ def write_report(
         tables=condition_tables(results),
         words=word_tables(results),
         by_snr=snr_table(results),
-        by_gender=gender_table(results),
-        by_speaker=speaker_tables(results),
+        more=[*speaker_tables(results), gender_table(results), enrolment_table(results)],
         notes=notes(results),
         plot=Markup(points_by_condition(results)),  # made here, not by a user
         lead=label(results, lead(results)),

@@ -15,7 +15,8 @@ from .word_rates import WordRates
 SCHEMA = 1
 """Version of ``results.json``."""
 
-SYSTEMS = ("mixture", "wrong enrolment", "right enrolment", "enhanced", "oracle mask")
+RIGHT, WRONG = "right enrolment", "wrong enrolment"
+SYSTEMS = ("mixture", WRONG, RIGHT, "enhanced", "oracle mask")
 """Rows of the tables, from the floor to the ceiling; ``enhanced`` is a model that needs no enrolment."""
 
 SNR_BINS = ((-math.inf, 0.0), (0.0, 5.0), (5.0, math.inf))
@@ -109,7 +110,7 @@ class Results:
 
     def system(self, model: str) -> str | None:
         """Name the row that a model is judged by; None if it was left out."""
-        return next((s for s in ("right enrolment", "enhanced") if s in self.systems(model)), None)
+        return next((s for s in (RIGHT, "enhanced") if s in self.systems(model)), None)
 
     def pick(
         self,
@@ -140,12 +141,16 @@ class Results:
 
     def margin(self, model: str, scenario: str | None, metric: str = GAIN) -> Estimate:
         """Average by how much the right enrolment is better than the wrong one, item by item."""
-        right = self.pick(model, "right enrolment", scenario)
-        wrong = self.pick(model, "wrong enrolment", scenario)
-        differences = [
-            a.values.get(metric, math.nan) - b.values.get(metric, math.nan) for a, b in zip(right, wrong)
-        ]
-        return bootstrap(differences, [s.speaker for s in right[: len(differences)]], self.seed)
+        return self.difference(model, (RIGHT, WRONG), scenario, metric)
+
+    def difference(
+        self, model: str, systems: tuple[str, str], scenario: str | None, metric: str = GAIN
+    ) -> Estimate:
+        """Average by how much a metric of one row is above that of another, item by item."""
+        ours, theirs = (self.pick(model, system, scenario) for system in systems)
+        pairs = list(zip(ours, theirs))
+        differences = [a.values.get(metric, math.nan) - b.values.get(metric, math.nan) for a, b in pairs]
+        return bootstrap(differences, [a.speaker for a, _ in pairs], self.seed)
 
     def bins(self, scenario: str | None = None) -> list[tuple[float, float]]:
         """List the SNR bins in which a condition has items."""
@@ -183,7 +188,7 @@ class Results:
                 for scenario in [None, *self.scenarios]
             }
             for model in self.models
-            if {"right enrolment", "wrong enrolment"} <= set(self.systems(model))
+            if {RIGHT, WRONG} <= set(self.systems(model))
         }
         items = [{**vars(s), "values": {m: finite(v) for m, v in s.values.items()}} for s in self.scores]
         content = {

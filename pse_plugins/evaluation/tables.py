@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from .cells import MISSING, NAMES, NONE, Table, label, number, percent, row_label
-from .results import GAIN, Place, Results, bin_label
+from .enrolment import PREFIX
+from .results import GAIN, RIGHT, Place, Results, bin_label
 from .statistics import Estimate
 from .word_tables import WER, wer_cell, word_notes, word_tables
 
@@ -64,6 +65,25 @@ def gender_table(results: Results) -> Table:
     """Make the breakdown by who competes, of conditions with speakers of the target's gender and of the other."""
     places: dict[str, Place] = {f"{c}: {g}": (c, None, g) for c, g in _parts(results, results.competitors)}
     return _breakdown(results, "by the competing speaker", places)
+
+
+def enrolment_table(results: Results) -> Table:
+    """Make the table of other enrolments of the voice: by how much each is above the list's own clips."""
+    metric = lead(results)
+    rows = [
+        [
+            row_label(results, model, system),
+            *(
+                number(results.difference(model, (system, RIGHT), c, metric), metric)
+                for c in results.scenarios
+            ),
+        ]
+        for model, system in results.rows()
+        if system.startswith(PREFIX) and RIGHT in results.systems(model)
+    ]
+    return Table(
+        f"{label(results, metric)} above right enrolment, item by item", ["", *results.scenarios], rows
+    )
 
 
 def speaker_tables(results: Results) -> list[Table]:
@@ -143,6 +163,7 @@ def markdown(results: Results) -> str:
         *word_tables(results),
         snr_table(results),
         gender_table(results),
+        enrolment_table(results),
         *speaker_tables(results),
     ]
     about = results.about

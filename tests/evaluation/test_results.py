@@ -10,6 +10,7 @@ from pse_plugins.evaluation.results import Results, Score
 from pse_plugins.evaluation.tables import (
     comparison_table,
     condition_tables,
+    enrolment_table,
     gender_table,
     markdown,
     notes,
@@ -61,6 +62,21 @@ def test_competitors_of_the_targets_gender_are_shown_apart(tmp_path):
     summary = json.loads((tmp_path / "r.json").read_text())["summary"]
     mine = [e for e in summary if e["system"] == RIGHT and e["competitor"] == "same gender"]
     assert [e["si-sdr-improvement"]["mean"] for e in mine] == [7.5]
+
+
+def test_other_enrolments_are_compared_with_the_lists_own_clips_item_by_item():
+    rows = {
+        ("", "mixture"): (0.0,) * 3,
+        ("film", RIGHT): (5.0, 6.0, 7.0),
+        ("film", "enrolment: 1 clip"): (4.0, 6.0, 3.0),
+    }
+    table = enrolment_table(results(rows))
+    (row,) = table.rows
+    assert row[0] == "enrolment: 1 clip" and table.head[1:] == results(rows).scenarios
+    assert all(cell.startswith("-1.67 [-4.00, 0.00]") for cell in row[1:])
+    assert table.title in markdown(results(rows))
+    del rows["film", RIGHT]
+    assert enrolment_table(results(rows)).rows == []
 
 
 def test_each_speaker_has_a_row_where_they_are_few(monkeypatch):
