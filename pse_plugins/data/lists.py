@@ -254,9 +254,13 @@ def _recall(path: str | Path, id: str, file: Mapping[str, Any], root: Path) -> U
     """Find a recording again, and make sure that it is the same."""
     place = root / file["path"]
     if not place.is_file():
-        raise DataError(
-            f"{path}: names {place}, which is missing; give the data folder that it was written for"
+        near = next((p for p in sorted(root.glob("*")) if (p / file["path"]).is_file()), None)
+        remedy = (
+            f"it lies below {near}: give that folder"
+            if near
+            else "give the data folder that it was written for"
         )
+        raise DataError(f"{path}: names {place}, which is missing; {remedy}")
     if _hash(place) != file["sha256"]:
         raise DataError(
             f"{path}: {place} is not the recording it was written for; get that one, or write a new list"

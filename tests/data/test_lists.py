@@ -111,6 +111,9 @@ def test_a_changed_list_is_refused(written, corpus, change, message):
 def test_a_changed_or_missing_recording_is_refused(written, corpus, tmp_path):
     copy = shutil.copytree(corpus, tmp_path / "copy")
     assert read_test_list(written, *roots(copy))[0].mixture.size
+    speech, noise = roots(copy)
+    with pytest.raises(DataError, match=f"which is missing; it lies below {speech}: give that folder"):
+        read_test_list(written, speech.parent, noise)
     victim = copy / "LibriSpeech/test-other/3/7/3-7-0000.flac"
     samples, rate = soundfile.read(victim, dtype="int16")
     samples[5000] += 1
