@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .errors import ConfigError, nearest
 
@@ -39,8 +40,11 @@ class SpeakerCue:
     mask: Tensor
     vectors: Tensor
 
-    def view(self, name: str) -> tuple[Tensor, Tensor]:
+    def view(self, name: str, normalise: bool = True) -> tuple[Tensor, Tensor]:
         """Read the cue as a row of tokens.
+
+        Encoders differ in scale (a d-vector of unit length has entries near 0.06): normalised, one learning rate suits
+        them all. As they are, a layer learns to hear the small ones many times slower.
 
         Parameters
         ----------
@@ -51,6 +55,8 @@ class SpeakerCue:
             valid frame, ``[B, Q, E]``; pooling never mixes two utterances.
             ``"vector"``, ``"vector-mean"``, ``"vector-last"``: the average of those over the utterances,
             ``[B, 1, E' or E]``.
+        normalise : bool
+            Bring each token to zero mean and unit variance, without parameters.
 
         Returns
         -------
@@ -64,6 +70,13 @@ class SpeakerCue:
         ConfigError
             If there is no such view.
         """
+        tokens, mask = self._row(name)
+        if normalise:
+            tokens = functional.layer_norm(tokens, tokens.shape[-1:]).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return tokens, mask
+
+    def _row(self, name: str) -> tuple[Tensor, Tensor]:
+        """Read the cue as it is."""
         if name not in VIEWS:
             raise ConfigError(f"no cue view {name!r}{nearest(name, VIEWS)}; views: {', '.join(VIEWS)}")
         if name == "frames":

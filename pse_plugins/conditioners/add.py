@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
-from .reading import read_cue
 
 
 class Add(Conditioner):
@@ -32,7 +31,7 @@ class Add(Conditioner):
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Project the cue, ``[B, 1, C]``."""
-        return Prepared({"shift": self.shift(read_cue(cue, self.view, self.normalise)[0])})
+        return Prepared({"shift": self.shift(cue.view(self.view, self.normalise)[0])})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Shift features ``[B, T, C]``."""

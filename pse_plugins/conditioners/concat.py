@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
-from .reading import read_cue
 
 
 class Concat(Conditioner):
@@ -46,7 +45,7 @@ class Concat(Conditioner):
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Project the cue, ``[B, 1, C]``."""
-        return Prepared({"shift": self.of_cue(read_cue(cue, self.view, self.normalise)[0])})
+        return Prepared({"shift": self.of_cue(cue.view(self.view, self.normalise)[0])})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Map features ``[B, T, C]`` and cue to ``[B, T, C]``."""

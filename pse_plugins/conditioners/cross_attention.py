@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
 from ..errors import ConfigError, nearest
-from .reading import read_cue
 
 QUERIES = ("frame", "learned")
 """Who asks the enrolment; see `CrossAttention`."""
@@ -95,7 +94,7 @@ class CrossAttention(Conditioner):
         With a learned query also the weights ``[B, heads, 1, rows]``, and what they give every frame,
         ``[B, 1, C]``.
         """
-        tokens, mask = read_cue(cue, self.view, self.normalise)
+        tokens, mask = cue.view(self.view, self.normalise)
         bias = tokens.new_zeros(mask.shape).masked_fill(
             ~mask, -1e9
         )  # finite: all masked still gives a number

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
-from .reading import read_cue
 
 
 class Film(Conditioner):
@@ -45,7 +44,7 @@ class Film(Conditioner):
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Turn the cue into a factor and a shift a channel, ``[B, 1, C]`` each."""
-        vector = read_cue(cue, self.view, self.normalise)[0]
+        vector = cue.view(self.view, self.normalise)[0]
         return Prepared({"scale": 1 + self.scale(vector), "shift": self.shift(vector)})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:

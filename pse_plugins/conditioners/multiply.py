@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
-from .reading import read_cue
 
 
 class Multiply(Conditioner):
@@ -32,7 +31,7 @@ class Multiply(Conditioner):
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Turn the cue into one factor a channel, ``[B, 1, C]``."""
-        return Prepared({"scale": 1 + self.scale(read_cue(cue, self.view, self.normalise)[0])})
+        return Prepared({"scale": 1 + self.scale(cue.view(self.view, self.normalise)[0])})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         """Scale features ``[B, T, C]``."""

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ..contracts import Conditioner, Prepared, SpeakerCue
 from ..errors import ConfigError
-from .reading import read_cue
 
 
 class SparseMoe(Conditioner):
@@ -74,7 +73,7 @@ class SparseMoe(Conditioner):
 
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Gate the experts: all ``K`` with their weights in training, those of the utterance in evaluation."""
-        vector = read_cue(cue, self.view, self.normalise)[0][:, 0]  # [B, cue_dim]
+        vector = cue.view(self.view, self.normalise)[0][:, 0]  # [B, cue_dim]
         gates = (self.temperature * self.gate(vector)).softmax(-1)
         if not self.training:
             weights, chosen = gates.topk(self.top_k, dim=-1)

@@ -59,7 +59,6 @@ class ConditionalLayerNorm(Conditioner):
     def prepare(self, cue: SpeakerCue) -> Prepared:
         """Turn the cue, brought to zero mean and unit variance, into scale and shift ``[B, 1, C]``."""
         vector = cue.view(self.view)[0]
-        vector = functional.layer_norm(vector, vector.shape[-1:])  # encoders differ in scale
         return Prepared({"scale": 1 + self.scale(vector), "shift": self.shift(vector)})
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
