@@ -57,6 +57,9 @@ def run(argv: Sequence[str]) -> None:
     text = resolve_recipe(table, {**_not_needed(table, overrides), **overrides}, USED)
     checks.check_plain(table.name, text, NEEDED)
     settings = build_recipe(text)
+    for key in ("only", "stages"):  # one may be written without brackets
+        if isinstance(settings.get(key), str):
+            settings[key] = [settings[key]]
     _check(settings)
     rows, seeds = _rows(table, settings), list(settings["seeds"])
     output, stages = Path(settings["output_folder"]), settings.get("stages") or STAGES

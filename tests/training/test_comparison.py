@@ -131,9 +131,7 @@ def test_what_is_there_is_not_trained_again(project):
 
 def test_the_table_is_of_all_rows_whatever_is_trained_and_names_what_is_missing(project):
     rows = "{film: row.yaml, concat: rows/concat.yaml, none: rows/none.yaml, late: row.yaml}"
-    assert (
-        make(project, "--only", "[concat]", "--rows", rows, "--seeds", "[1, 3]", "--stages", "[table]") == 0
-    )
+    assert make(project, "--only", "[concat]", "--rows", rows, "--seeds", "[1, 3]", "--stages", "table") == 0
     text = (project / "out" / "table.md").read_text()
     assert [row[0] for row in cells(project)][2:6] == [MIXTURE, "film", "concat", "none"]
     assert "no results yet: late" in text and "film lacks seed 3\n" in text, "seed 2 has results, and counts"
@@ -153,7 +151,7 @@ def test_kept_scores_stand_for_trainings_that_are_gone(project, tmp_path, capsys
     assert f"row film, seed 1 has scores in {tmp_path / 'film'}: not trained again" in caplog.text
     for name in ("table.md", "table.png", "courses.png"):
         assert (tmp_path / name).read_bytes() == (project / "out" / name).read_bytes(), name
-    assert make(project, *words, "--only", "[film]", "--seeds", "[3]") == 0
+    assert make(project, *words, "--only", "film", "--seeds", "[3]") == 0
     assert {path.parts[-3] for path in tmp_path.glob("*/*/evaluation/results.json")} == {"3"}
     head, _, _, film, *_ = cells(tmp_path.parent, tmp_path.name)
     assert film[head.index("sd")].endswith("(3)"), "two seeds that were kept, and the new one"
@@ -201,6 +199,7 @@ def test_where_all_rows_fail_it_is_said_why(project, capsys):
     ("words", "said"),
     [
         (["--only", "[flim]"], "no row 'flim'; did you mean 'film'"),
+        (["--only", "flim"], "no row 'flim'; did you mean 'film'"),
         (["--reference", "fil"], "no row 'fil'"),
         (["--rows", "{x: rows/x.yaml}", "--reference", "x"], "row x: no recipe"),
         (["--stages", "[table]", "--output_folder", "nothing"], "no row has results yet"),
