@@ -49,8 +49,8 @@ def _based(path: Path, above: tuple[Path, ...]) -> str:
         try:
             base = find_recipe(named[1]).resolve()
         except ConfigError as error:
-            said = f"{path.name}: its base is {named[1]}, and there is no {base}, nor a recipe of that name"
-            raise ConfigError(f"{said}; mend that line") from error
+            said = f"{path.name}: its base is {named[1]}, and there is no {base}"
+            raise ConfigError(f"{said}; mend that line; {error}") from error
     if base in above:
         raise ConfigError(
             f"{path.name}: its base {named[1]} leads back to it; a recipe cannot be its own base"

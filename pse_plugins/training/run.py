@@ -121,6 +121,8 @@ def run(argv: Sequence[str], after: After | None = None) -> Enhancer:
         after(enhancer, data, output, settings)
     elif settings.get("evaluate"):
         evaluate_after(enhancer, data, output, settings)
+    elif if_main_process():
+        logger.info("not scored: --evaluate True writes a fixed test list, and scores on it")
     return enhancer
 
 

@@ -63,6 +63,7 @@ def test_a_base_may_be_one_that_comes_with_the_package(recipes):
     ("text", "said"),
     [
         ("base: ../bas.yaml\n", "its base is ../bas.yaml, and there is no"),
+        ("base: Embedded/personalised/dmo\n", "did you mean 'Embedded/personalised/demo'"),
         ("base: row.yaml\n", "leads back to it"),
     ],
 )
